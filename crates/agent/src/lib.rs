@@ -1,1 +1,3 @@
-//! .
+//! One running peer: commands in, events out.
+
+pub mod home;

@@ -1,0 +1,75 @@
+//! `config.toml`: where the overlay is entered and how a way through a router is found.
+
+use crate::home::{HomeError, files};
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+
+/// Largest configuration file, in bytes.
+const MAX_CONFIG: u64 = 64 * 1024;
+
+/// The configuration of one identity. All of it is optional.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub struct Config {
+    /// Addresses of bootstrap nodes, as multiaddr: `/ip4/127.0.0.1/tcp/8468`.
+    pub bootstrap: Vec<String>,
+    /// ICE servers.
+    pub ice: IceServers,
+    /// What the overlay of a listening peer binds to; by default a random port on every interface.
+    pub listen: Vec<String>,
+}
+
+/// STUN and TURN servers (RFC 7064, RFC 7065).
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub struct IceServers {
+    /// `stun:host:port`.
+    pub stun: Vec<String>,
+    /// Relays.
+    pub turn: Vec<TurnEntry>,
+    /// Use the relays only, so that the other side never sees this machine's address.
+    pub relay_only: bool,
+    /// Offer the loopback addresses too; for two identities on one machine.
+    pub loopback: bool,
+}
+
+/// A TURN server and how to log on to it.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct TurnEntry {
+    /// `turn:host:port?transport=udp`, `…=tcp`, or `turns:host:port`.
+    pub url: String,
+    /// The account.
+    pub username: String,
+    /// Its password.
+    pub credential: String,
+}
+
+impl std::fmt::Debug for TurnEntry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TurnEntry").field("url", &self.url).field("username", &self.username).finish_non_exhaustive()
+    }
+}
+
+impl Config {
+    /// Reads the file; an absent one is the default.
+    ///
+    /// # Errors
+    /// [`HomeError::Config`] with the line that is wrong.
+    pub fn read(folder: &Path) -> Result<Self, HomeError> {
+        let path = folder.join("config.toml");
+        let Some(bytes) = files::read_bounded(&path, MAX_CONFIG)? else { return Ok(Self::default()) };
+        let wrong = |reason: String| HomeError::Config { path: path.clone(), reason };
+        let text = String::from_utf8(bytes).map_err(|_| wrong("not UTF-8".into()))?;
+        toml::from_str(&text).map_err(|error| wrong(error.to_string()))
+    }
+
+    /// Writes the file.
+    ///
+    /// # Errors
+    /// [`HomeError::Io`].
+    pub fn write(&self, folder: &Path) -> Result<(), HomeError> {
+        let text = toml::to_string_pretty(self).expect("a configuration is plain data");
+        files::write_private(&folder.join("config.toml"), text.as_bytes())
+    }
+}

@@ -26,6 +26,16 @@ pub enum CryptoError {
         /// What it says, cut to 32 characters.
         value: String,
     },
+    /// So few rounds of PBKDF2 that the lock is weak, or so many that opening it would take minutes.
+    #[error("PBKDF2: {rounds} rounds, from {min} to {max} are accepted")]
+    Rounds {
+        /// The rounds asked for.
+        rounds: u32,
+        /// The fewest allowed here.
+        min: u32,
+        /// The most allowed.
+        max: u32,
+    },
     /// The platform refused (no entropy, no WebCrypto, a key of another kind).
     #[error("the platform's cryptography failed at {0}")]
     Platform(&'static str),

@@ -63,7 +63,7 @@ impl FernetKey {
     /// # Errors
     /// [`CryptoError::Malformed`] when it is not a token, [`CryptoError::Unverified`] for another key or a changed byte.
     pub fn open(&self, token: &[u8]) -> Result<Zeroizing<Vec<u8>>, CryptoError> {
-        if token.len() < HEADER + 16 + TAG || token[0] != VERSION || (token.len() - HEADER - TAG) % 16 != 0 {
+        if token.len() < HEADER + 16 + TAG || token[0] != VERSION || !(token.len() - HEADER - TAG).is_multiple_of(16) {
             return Err(CryptoError::Malformed("Fernet token"));
         }
         let (signing, encryption) = self.halves();

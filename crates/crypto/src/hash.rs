@@ -4,6 +4,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest as _, Sha256};
 use std::fmt;
+use zeroize::Zeroizing;
 
 /// A SHA-256 hash. JSON and [`Display`](fmt::Display): 64 lower-case hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -75,4 +76,15 @@ pub fn hmac_sha256(key: &[u8], parts: &[&[u8]]) -> Digest {
 /// When `out` is longer than 8,160 bytes, which only our own code can cause.
 pub fn hkdf_sha256(salt: &[u8], secret: &[u8], info: &[u8], out: &mut [u8]) {
     hkdf::Hkdf::<Sha256>::new(Some(salt), secret).expand(info, out).expect("callers ask for at most 8,160 bytes");
+}
+
+/// HKDF-Extract (RFC 5869 §2.2) of a secret given in parts.
+pub(crate) fn hkdf_extract(salt: &[u8], secret: &[&[u8]]) -> Zeroizing<[u8; 32]> {
+    Zeroizing::new(hmac_sha256(salt, secret).0)
+}
+
+/// HKDF-Expand (RFC 5869 §2.3) with the info given in parts.
+pub(crate) fn hkdf_expand(prk: &[u8; 32], info: &[&[u8]], out: &mut [u8]) {
+    let hkdf = hkdf::Hkdf::<Sha256>::from_prk(prk).expect("a pseudo-random key of 32 bytes is long enough");
+    hkdf.expand_multi_info(info, out).expect("callers ask for at most 8,160 bytes");
 }

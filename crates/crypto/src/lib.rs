@@ -7,14 +7,28 @@
 mod error;
 mod platform;
 mod provider;
+mod rsa;
 
 pub mod b64;
 pub mod ed25519;
 pub mod fernet;
 pub mod hash;
 pub mod jcs;
+pub mod jose;
+pub mod json;
+pub mod password;
+pub mod pem;
+pub mod pkcs8;
+pub mod sealed;
 pub mod x25519;
+
+#[cfg(not(target_arch = "wasm32"))]
+pub mod native;
 
 pub use error::CryptoError;
 pub use platform::{MaybeSend, MaybeSync};
-pub use provider::{Provider, RsaBits, RsaPublicKey};
+pub use provider::Provider;
+pub use rsa::{RsaBits, RsaPublicKey};
+
+#[cfg(not(target_arch = "wasm32"))]
+pub use native::NativeProvider;

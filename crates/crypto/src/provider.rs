@@ -1,36 +1,6 @@
-use crate::{CryptoError, MaybeSend, MaybeSync};
-use serde::{Deserialize, Serialize};
+use crate::{CryptoError, MaybeSend, MaybeSync, RsaBits, RsaPublicKey};
 use std::future::Future;
 use zeroize::Zeroizing;
-
-/// The RSA key sizes that note 001 asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub enum RsaBits {
-    /// 2048 bits, the default.
-    #[default]
-    #[serde(rename = "2048")]
-    B2048,
-    /// 3072 bits.
-    #[serde(rename = "3072")]
-    B3072,
-    /// 4096 bits.
-    #[serde(rename = "4096")]
-    B4096,
-}
-
-/// An RSA public key: SubjectPublicKeyInfo DER of 2048, 3072 or 4096 bits with exponent 65537, checked when made.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RsaPublicKey {
-    spki: Vec<u8>,
-}
-
-impl RsaPublicKey {
-    /// The SubjectPublicKeyInfo, DER.
-    #[must_use]
-    pub fn spki(&self) -> &[u8] {
-        &self.spki
-    }
-}
 
 /// The platform's cryptography: `NativeProvider` (aws-lc-rs) or `WebProvider` (WebCrypto).
 ///
@@ -141,4 +111,9 @@ pub trait Provider: Clone + MaybeSend + MaybeSync + 'static {
         salt: &[u8],
         rounds: u32,
     ) -> impl Future<Output = Result<Zeroizing<[u8; 32]>, CryptoError>> + MaybeSend;
+}
+
+/// The longest plaintext that RSA-OAEP-256 takes, in bytes (RFC 8017 §7.1.1).
+pub(crate) fn oaep_capacity(bits: RsaBits) -> usize {
+    bits.bytes() - 2 * 32 - 2
 }

@@ -1,2 +1,31 @@
-//! The command line of Pumasi.
-fn main() {}
+//! Build and test steps that need more than cargo: `cargo xtask help`.
+//!
+//! `./x` is the door for people; it calls this program where a step needs a library rather than a shell.
+
+mod wasm_runner;
+mod wasm_test;
+
+use clap::Parser;
+use std::ffi::OsString;
+
+/// Build and test steps that need more than cargo.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+enum Step {
+    /// Run the tests of crates in headless Chromium.
+    WasmTest(wasm_test::Options),
+    /// Run one test binary in headless Chromium. Cargo calls this.
+    #[command(name = wasm_runner::COMMAND, hide = true)]
+    WasmRunner {
+        /// What cargo hands over: the file and the arguments of the test harness.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+}
+
+fn main() -> anyhow::Result<()> {
+    match Step::parse() {
+        Step::WasmTest(options) => wasm_test::run(&options),
+        Step::WasmRunner { arguments } => wasm_runner::run(&arguments),
+    }
+}

@@ -1,1 +1,29 @@
-//! .
+//! Paying a peer: the messages, the payer and the payee (spec: `docs/spec/transfer.md`).
+//!
+//! - [`message`]: what is signed. [`open_message`], [`sign_statement`], [`seal_transfer`]: how.
+//! - [`Payer`] and [`Payee`]: one transfer each, as a state machine without clock, randomness, keys or store. One
+//!   `handle_*` call, then drain `poll_output` to `None`.
+
+mod envelope;
+mod fork;
+mod output;
+mod payee;
+mod payer;
+mod record;
+mod refusal;
+mod retry;
+mod rules;
+
+pub mod limits;
+pub mod message;
+
+pub use envelope::{Incoming, Keys, OpenError, Peer, Signed, Verified, open_message, seal_transfer, sign_statement};
+pub use fork::{Claim, ForkProof};
+pub use output::{Action, Draft, Event, Output, Standing};
+pub use payee::{Decision, Payee, Policy};
+pub use payer::{Order, Payer};
+pub use record::{
+    Offer, PayeeRecord, PayeeState, PayerRecord, PayerState, Record, RequestRecord, RequestState, UnreadRecord,
+};
+pub use refusal::Refusal;
+pub use rules::{Facts, OverLimit, check_offer};

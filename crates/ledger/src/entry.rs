@@ -1,4 +1,6 @@
-use pumasi_crypto::hash::Digest;
+use crate::LedgerError;
+use pumasi_crypto::hash::{Digest, sha256};
+use pumasi_crypto::jcs;
 use pumasi_identity::Did;
 use pumasi_units::{Money, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -124,4 +126,115 @@ pub struct Entry {
     pub body: Body,
     /// SHA-256 over the previous hash and the JCS bytes of `{at, body, sequence}`.
     pub hash: Digest,
+}
+
+impl Body {
+    /// The word that names this kind on the wire.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Opened { .. } => "opened",
+            Self::Outgoing { .. } => "outgoing",
+            Self::Incoming { .. } => "incoming",
+            Self::Outcome { .. } => "outcome",
+            Self::Countersigned { .. } => "countersigned",
+            Self::Limit { .. } => "limit",
+            Self::Restored { .. } => "restored",
+        }
+    }
+
+    /// The transfer that it is about.
+    #[must_use]
+    pub fn transfer(&self) -> Option<&TransferId> {
+        match self {
+            Self::Outgoing { id, .. }
+            | Self::Incoming { id, .. }
+            | Self::Outcome { id, .. }
+            | Self::Countersigned { id, .. } => Some(id),
+            Self::Opened { .. } | Self::Limit { .. } | Self::Restored { .. } => None,
+        }
+    }
+
+    /// The other person that it is about.
+    #[must_use]
+    pub fn peer(&self) -> Option<&Did> {
+        match self {
+            Self::Outgoing { peer, .. }
+            | Self::Incoming { peer, .. }
+            | Self::Outcome { peer, .. }
+            | Self::Countersigned { peer, .. }
+            | Self::Limit { peer, .. } => Some(peer),
+            Self::Opened { .. } | Self::Restored { .. } => None,
+        }
+    }
+}
+
+/// What an entry's hash is made over, after the previous hash.
+#[derive(Serialize)]
+struct Hashed<'a, T> {
+    at: Timestamp,
+    body: &'a T,
+    sequence: u64,
+}
+
+/// SHA-256 over the previous hash (32 bytes) and the JCS bytes of `{at, body, sequence}`.
+fn link_hash(
+    previous: &Digest,
+    sequence: u64,
+    at: Timestamp,
+    body: &impl Serialize,
+) -> Result<Digest, pumasi_crypto::CryptoError> {
+    let payload = jcs::to_vec(&Hashed { at, body, sequence })?;
+    Ok(sha256(&[&previous.0, &payload]))
+}
+
+impl Entry {
+    /// The entry that follows `previous`.
+    ///
+    /// # Errors
+    /// [`LedgerError::Crypto`] when the body cannot be written canonically.
+    pub fn after(previous: &Head, at: Timestamp, body: Body) -> Result<Self, LedgerError> {
+        let sequence = previous.sequence + 1;
+        let hash = link_hash(&previous.hash, sequence, at, &body)?;
+        Ok(Self { sequence, previous: previous.hash, at, body, hash })
+    }
+
+    /// The head of a chain that ends with this entry.
+    #[must_use]
+    pub fn head(&self) -> Head {
+        Head { sequence: self.sequence, hash: self.hash }
+    }
+
+    /// Reads an entry from JSON and recomputes its hash over the JSON as it was read, so that a field which this
+    /// version does not know still counts.
+    ///
+    /// # Errors
+    /// [`EntryError`], by what is wrong first.
+    pub fn from_json(json: &[u8]) -> Result<Self, EntryError> {
+        let value: serde_json::Value = serde_json::from_slice(json).map_err(|e| EntryError::Malformed(e.to_string()))?;
+        Self::from_value(value)
+    }
+
+    pub(crate) fn from_value(value: serde_json::Value) -> Result<Self, EntryError> {
+        let entry = Self::deserialize(&value).map_err(|e| EntryError::Malformed(e.to_string()))?;
+        let body = value.get("body").ok_or_else(|| EntryError::Malformed("no body".into()))?;
+        let hash = link_hash(&entry.previous, entry.sequence, entry.at, body)
+            .map_err(|e| EntryError::Malformed(e.to_string()))?;
+        if hash == entry.hash { Ok(entry) } else { Err(EntryError::Hash { sequence: entry.sequence }) }
+    }
+}
+
+/// Why some JSON is not an entry.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum EntryError {
+    /// Not the JSON of an entry, or of a kind that this version does not know.
+    #[error("not an entry: {0}")]
+    Malformed(String),
+    /// The hash is not the hash of the content.
+    #[error("entry {sequence}: its hash is not the hash of its content")]
+    Hash {
+        /// The number that it claims.
+        sequence: u64,
+    },
 }

@@ -9,6 +9,8 @@ use pumasi_crypto::hash::{Digest, sha256};
 use pumasi_crypto::jose::{self, Jwe, Jws, VerifiedJws};
 use pumasi_crypto::{CryptoError, Provider, RsaPublicKey};
 use pumasi_identity::Did;
+use pumasi_ledger::Head;
+use pumasi_units::Unit;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -145,6 +147,17 @@ impl Incoming {
     }
 }
 
+/// What a refusal quotes of a transfer whose signature could not be checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unread {
+    /// The transfer.
+    pub transfer: Digest,
+    /// The payer's head that it quotes.
+    pub prev: Head,
+    /// Its unit.
+    pub unit: Unit,
+}
+
 /// Why bytes from the link are not a message. Nothing was stored, nothing is answered.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -171,10 +184,10 @@ pub enum OpenError {
     /// one does not fit either, [`Desk::refuse_unread`](crate::Desk::refuse_unread) tells the payer.
     #[error("transfer: signed under the profile {wanted}, which is not the sender's newest that we know")]
     UnknownProfile {
-        /// The transfer.
-        transfer: Digest,
         /// Digest of the profile that it names.
         wanted: Digest,
+        /// What a refusal needs of it.
+        unread: Box<Unread>,
     },
     /// A field is not as the protocol has it.
     #[error(transparent)]
@@ -222,7 +235,8 @@ async fn open_transfer<P: Provider>(keys: &Keys<P>, peer: &Peer, text: &str) -> 
     let unverified: Transfer = jws.peek()?;
     check_parties(&unverified, keys.did, peer.did)?;
     if unverified.profile != peer.profile {
-        return Err(OpenError::UnknownProfile { transfer: jws.id(), wanted: unverified.profile });
+        let unread = Unread { transfer: jws.id(), prev: unverified.prev, unit: unverified.money.unit().clone() };
+        return Err(OpenError::UnknownProfile { wanted: unverified.profile, unread: Box::new(unread) });
     }
     if jws.kid() != peer.signing_kid {
         return Err(Invalid::Mismatch { field: "kid" }.into());

@@ -3,9 +3,13 @@
 //! - [`message`]: what is signed. [`open_message`], [`sign_statement`], [`seal_transfer`]: how.
 //! - [`Payer`] and [`Payee`]: one transfer each, as a state machine without clock, randomness, keys or store. One
 //!   `handle_*` call, then drain `poll_output` to `None`.
+//! - [`Desk`]: all transfers of one person on a ledger ([`Books`]), for drivers that own the link and the clock.
 
+mod books;
+mod desk;
 mod envelope;
 mod fork;
+mod link;
 mod output;
 mod payee;
 mod payer;
@@ -17,8 +21,13 @@ mod rules;
 pub mod limits;
 pub mod message;
 
-pub use envelope::{Incoming, Keys, OpenError, Peer, Signed, Verified, open_message, seal_transfer, sign_statement};
+pub use books::{Books, LedgerBooks};
+pub use desk::{Desk, DeskError, Outbox, RequestOrder};
+pub use envelope::{
+    Incoming, Keys, OpenError, Peer, Signed, Unread, Verified, open_message, seal_transfer, sign_statement,
+};
 pub use fork::{Claim, ForkProof};
+pub use link::{LINK_PREFIX, LinkError};
 pub use output::{Action, Draft, Event, Output, Standing};
 pub use payee::{Decision, Payee, Policy};
 pub use payer::{Order, Payer};

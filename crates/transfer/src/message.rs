@@ -4,6 +4,7 @@
 //! message that is taken out of its place does not fit anywhere else.
 
 use crate::limits::{CLOCK_SKEW, MAX_LIFETIME, MAX_MEMO_CHARS};
+use crate::refusal::code_is_well_formed;
 use pumasi_crypto::b64;
 use pumasi_crypto::hash::{Digest, sha256};
 use pumasi_identity::Did;
@@ -244,6 +245,10 @@ payload! {
         transfer: TransferId,
         /// When that transfer expired.
         expired: Timestamp,
+        /// The payer's head that the transfer quotes.
+        prev: Head,
+        /// The unit of the transfer.
+        unit: Unit,
     }
 }
 
@@ -346,6 +351,9 @@ pub enum Invalid {
     /// A payment of nothing.
     #[error("money: zero; the least is one smallest part")]
     Zero,
+    /// A refusal with a code that no version has.
+    #[error("outcome: the code is not up to 32 lower-case letters and hyphens")]
+    Code,
     /// Quotes something else than what it answers.
     #[error("{field}: does not belong to this transfer")]
     Mismatch {
@@ -390,9 +398,12 @@ fn check_transfer(transfer: &Transfer) -> Result<(), Invalid> {
 }
 
 fn check_result(result: &TransferResult) -> Result<(), Invalid> {
-    match &result.limit {
-        Some(limit) if *limit.unit() != result.balance.unit => Err(Invalid::Mismatch { field: "limit" }),
-        _ => Ok(()),
+    if result.limit.as_ref().is_some_and(|limit| *limit.unit() != result.balance.unit) {
+        return Err(Invalid::Mismatch { field: "limit" });
+    }
+    match &result.outcome {
+        Outcome::Refused { code, .. } if !code_is_well_formed(code) => Err(Invalid::Code),
+        Outcome::Refused { .. } | Outcome::Accepted => Ok(()),
     }
 }
 

@@ -74,7 +74,7 @@ impl Payee {
     /// A transfer that came for the first time, over a link that is up. The outputs keep it and answer it: refused,
     /// received, or received and accepted at once.
     #[must_use]
-    pub fn new(message: &Verified<Transfer>, facts: Facts, policy: Policy, now: Timestamp) -> Self {
+    pub fn new(message: &Verified<Transfer>, facts: &Facts, policy: Policy, now: Timestamp) -> Self {
         let transfer = message.payload().clone();
         let accepts = policy.accepts(&transfer);
         let me = transfer.to;
@@ -92,7 +92,7 @@ impl Payee {
         };
         let mut payee = Self::from_parts(me, offer, None);
         payee.link_up = true;
-        match check_offer(&payee.offer, &facts, now) {
+        match check_offer(&payee.offer, facts, now) {
             Ok(()) => {
                 payee.push(Output::Sign(Draft::Received(payee.received(now))));
                 payee.step = Step::SigningReceived { then_accept: accepts, now };

@@ -152,6 +152,12 @@ impl Payer {
         matches!(self.record.state, PayerState::Accepted { .. } | PayerState::Refused { .. })
     }
 
+    /// Whether it was not handed to a link yet.
+    #[must_use]
+    pub fn is_queued(&self) -> bool {
+        matches!(self.record.state, PayerState::Queued { .. })
+    }
+
     /// The next step for the driver.
     pub fn poll_output(&mut self) -> Option<Output> {
         self.outputs.pop_front()
@@ -327,6 +333,8 @@ impl Payer {
             nonce: Nonce::of(Kind::Query, &self.record.id, now),
             transfer: self.record.id,
             expired: self.record.expires,
+            prev: self.record.prev,
+            unit: self.record.money.unit().clone(),
         }
     }
 

@@ -1,3 +1,4 @@
+use pumasi_crypto::hash::{Digest, sha256};
 use pumasi_crypto::{CryptoError, ed25519};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
@@ -56,6 +57,12 @@ impl Did {
     pub fn short(&self) -> String {
         let text = self.multibase();
         format!("…{}", &text[text.len() - 6..])
+    }
+
+    /// Where the DHT holds the profile: SHA-256 of the DID's text.
+    #[must_use]
+    pub fn dht_key(&self) -> Digest {
+        sha256(&[self.to_string().as_bytes()])
     }
 
     /// Checks that this DID signed the message.

@@ -16,7 +16,7 @@ struct State {
     /// Sequence, generation and head; `None` before the first batch.
     header: Option<(u64, u64, Vec<u8>)>,
     slots: BTreeMap<u8, KeySlot>,
-    entries: BTreeMap<u64, StoredEntry>,
+    entries: BTreeMap<u64, Vec<u8>>,
     tags: BTreeSet<(Tag, u64)>,
     once: HashMap<Tag, u64>,
     cells: BTreeMap<(Space, Tag), Vec<u8>>,
@@ -71,7 +71,7 @@ impl State {
         for entry in batch.entries {
             self.tags.extend(entry.tags.iter().map(|tag| (*tag, entry.sequence)));
             self.once.extend(entry.once.map(|tag| (tag, entry.sequence)));
-            self.entries.insert(entry.sequence, entry);
+            self.entries.insert(entry.sequence, entry.token);
         }
         for (space, key, token) in batch.cells {
             match token {
@@ -99,13 +99,18 @@ impl Store for MemoryStore {
     }
 
     async fn entries(&self, from: u64, limit: u32) -> Result<Vec<StoredEntry>, StoreError> {
-        Ok(self.lock().entries.range(from..).take(page(limit)).map(|(_, entry)| entry.clone()).collect())
+        let state = self.lock();
+        let found = state.entries.range(from..).take(page(limit));
+        Ok(found.map(|(&sequence, token)| StoredEntry { sequence, token: token.clone() }).collect())
     }
 
     async fn find(&self, tag: Tag, from: u64, limit: u32) -> Result<Vec<StoredEntry>, StoreError> {
         let state = self.lock();
         let found = state.tags.range((tag, from)..=(tag, u64::MAX)).take(page(limit));
-        Ok(found.filter_map(|(_, sequence)| state.entries.get(sequence).cloned()).collect())
+        let entry = |&(_, sequence): &(Tag, u64)| {
+            state.entries.get(&sequence).map(|token| StoredEntry { sequence, token: token.clone() })
+        };
+        Ok(found.filter_map(entry).collect())
     }
 
     async fn cell(&self, space: Space, key: Tag) -> Result<Option<Vec<u8>>, StoreError> {

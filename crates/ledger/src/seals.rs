@@ -1,7 +1,7 @@
 //! What is inside the tokens (spec: `docs/spec/ledger.md` §4).
 
 use crate::keys::{Keys, seal};
-use crate::store::{Space, StoredEntry};
+use crate::store::{NewEntry, Space, StoredEntry};
 use crate::tx::record;
 use crate::{Account, Entry, EntryError, Finding, Head, LedgerError};
 use pumasi_crypto::{CryptoError, Provider, b64};
@@ -46,13 +46,13 @@ pub(crate) fn open_head(keys: &Keys, token: &[u8]) -> Result<SealedHead, Finding
     serde_json::from_slice(&json).map_err(|_| Finding::HeadChanged)
 }
 
-pub(crate) fn seal_entry(provider: &impl Provider, keys: &Keys, entry: &Entry) -> Result<StoredEntry, LedgerError> {
+pub(crate) fn seal_entry(provider: &impl Provider, keys: &Keys, entry: &Entry) -> Result<NewEntry, LedgerError> {
     let json = Zeroizing::new(serde_json::to_vec(entry).map_err(|e| record("entry", &e))?);
     let token = seal(provider, &keys.entry, &json, entry.at)?;
     let transfer = entry.body.transfer().map(|id| keys.transfer_tag(id));
     let peer = entry.body.peer().map(|peer| keys.peer_tag(peer));
     let tags = transfer.into_iter().chain(peer).collect();
-    Ok(StoredEntry { sequence: entry.sequence, token, tags, once: keys.once_tag(&entry.body) })
+    Ok(NewEntry { sequence: entry.sequence, token, tags, once: keys.once_tag(&entry.body) })
 }
 
 /// Opens one row and checks that it is what it should be, by itself.

@@ -61,9 +61,18 @@ impl Space {
     ];
 }
 
-/// One entry as the store sees it.
+/// One entry as the store gives it back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredEntry {
+    /// Its number, from 1 without gaps.
+    pub sequence: u64,
+    /// The Fernet token, bytes.
+    pub token: Vec<u8>,
+}
+
+/// One entry as the store takes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewEntry {
     /// Its number, from 1 without gaps.
     pub sequence: u64,
     /// The Fernet token, bytes.
@@ -130,7 +139,7 @@ pub struct Batch {
     /// The sealed head after it.
     pub head: Vec<u8>,
     /// Entries to append. The first continues the expected sequence, or begins at 1.
-    pub entries: Vec<StoredEntry>,
+    pub entries: Vec<NewEntry>,
     /// Cells to write (`Some`) and to delete (`None`).
     pub cells: Vec<(Space, Tag, Option<Vec<u8>>)>,
     /// Slots to write.

@@ -1,0 +1,17 @@
+use pumasi_ledger::store::StoreError;
+use rusqlite::{Error, ErrorCode};
+
+/// What a failure of SQLite means to the ledger.
+pub(crate) fn translate(error: Error) -> StoreError {
+    let text = error.to_string();
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => StoreError::Full,
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreError::Busy,
+        Some(ErrorCode::DatabaseCorrupt) => StoreError::Corrupt(text),
+        Some(ErrorCode::NotADatabase) => StoreError::NotALedger("the file".into()),
+        Some(ErrorCode::ReadOnly) => StoreError::ReadOnly,
+        Some(_) => StoreError::Failed(text),
+        // A column of another type or length than ours: the schema forbids it, so the file was changed.
+        None => StoreError::Corrupt(text),
+    }
+}

@@ -11,6 +11,7 @@ mod profile;
 mod safety_number;
 
 pub mod data_integrity;
+pub mod pairing;
 
 pub use contact::{Contact, KeyChange, ProfileChange, RollbackError, Trust};
 pub use did::{Did, DidError};

@@ -8,14 +8,19 @@ use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, Error, MapAcces
 use std::collections::HashSet;
 use std::fmt;
 
-/// Reads one JSON text of at most `max_len` bytes.
+/// Reads one JSON object of at most `max_len` bytes.
+///
+/// It must be an object: `serde` would also read a struct from an array of its values, which no other reader does.
 ///
 /// # Errors
-/// [`CryptoError::Length`] with `what` when it is longer, [`CryptoError::Malformed`] with `what` when it is not JSON,
-/// repeats a name in an object, is nested more than 128 deep, or is not a `T`.
+/// [`CryptoError::Length`] with `what` when it is longer, [`CryptoError::Malformed`] with `what` when it is not a JSON
+/// object, repeats a name in an object, is nested more than 128 deep, or is not a `T`.
 pub fn from_slice<T: DeserializeOwned>(what: &'static str, text: &[u8], max_len: usize) -> Result<T, CryptoError> {
     if text.len() > max_len {
         return Err(CryptoError::Length { what, len: text.len(), limit: max_len });
+    }
+    if text.trim_ascii_start().first() != Some(&b'{') {
+        return Err(CryptoError::Malformed(what));
     }
     let mut walk = serde_json::Deserializer::from_slice(text);
     UniqueNames.deserialize(&mut walk).and_then(|()| walk.end()).map_err(|_| CryptoError::Malformed(what))?;
@@ -90,19 +95,30 @@ mod tests {
 
     #[test]
     fn a_repeated_name_is_refused_at_any_depth() {
-        for text in [r#"{"a":1,"a":1}"#, r#"[{"x":{"a":1,"b":2,"a":3}}]"#, r#"{"a":1,"\u0061":2}"#] {
+        for text in [r#"{"a":1,"a":1}"#, r#"{"y":[{"x":{"a":1,"b":2,"a":3}}]}"#, r#"{"a":1,"\u0061":2}"#] {
             let read = from_slice::<Value>("message", text.as_bytes(), 100);
             assert_eq!(read, Err(CryptoError::Malformed("message")), "{text}");
         }
-        let twice_apart = r#"[{"a":null},{"a":[true,-1,1.5,"s"]}]"#;
+        let twice_apart = r#" {"x":{"a":null},"y":{"a":[true,-1,1.5,"s"]}} "#;
         assert!(from_slice::<Value>("message", twice_apart.as_bytes(), 100).is_ok());
     }
 
     #[test]
     fn the_limit_is_named_and_trailing_text_refused() {
-        let error = from_slice::<Value>("message", b"[1,2,3]", 6).unwrap_err();
+        let error = from_slice::<Value>("message", b"{\"a\":1}", 6).unwrap_err();
         assert_eq!(error, CryptoError::Length { what: "message", len: 7, limit: 6 });
-        assert!(from_slice::<Value>("message", b"[1] 2", 100).is_err());
-        assert!(from_slice::<Value>("message", &[b'['; 4_000], 4_000).is_err(), "nested without end");
+        assert!(from_slice::<Value>("message", b"{} 2", 100).is_err());
+        let nested = [br#"{"a":"#.as_slice(), &[b'['; 4_000]].concat();
+        assert_eq!(from_slice::<Value>("message", &nested, 5_000), Err(CryptoError::Malformed("message")));
+    }
+
+    #[test]
+    fn a_struct_is_not_read_from_an_array() {
+        #[derive(Debug, PartialEq, serde::Deserialize)]
+        struct Point {
+            x: u8,
+        }
+        assert_eq!(from_slice("message", br#"{"x":1}"#, 100), Ok(Point { x: 1 }));
+        assert_eq!(from_slice::<Point>("message", b"[1]", 100), Err(CryptoError::Malformed("message")));
     }
 }

@@ -24,6 +24,8 @@ pub mod x25519;
 
 #[cfg(not(target_arch = "wasm32"))]
 pub mod native;
+#[cfg(target_arch = "wasm32")]
+pub mod web;
 
 pub use error::CryptoError;
 pub use platform::{MaybeSend, MaybeSync};
@@ -32,3 +34,5 @@ pub use rsa::{RsaBits, RsaPublicKey};
 
 #[cfg(not(target_arch = "wasm32"))]
 pub use native::NativeProvider;
+#[cfg(target_arch = "wasm32")]
+pub use web::WebProvider;

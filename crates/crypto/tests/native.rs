@@ -1,6 +1,8 @@
 //! The provider suite on `aws-lc-rs`.
 #![cfg(not(target_arch = "wasm32"))]
 
+#[path = "suite/block_on.rs"]
+mod block_on;
 mod suite;
 
 use pumasi_crypto::NativeProvider;
@@ -10,7 +12,7 @@ macro_rules! run {
         $(
             #[test]
             fn $case() {
-                suite::block_on(suite::$case(NativeProvider));
+                block_on::block_on(suite::$case(NativeProvider));
             }
         )*
     };

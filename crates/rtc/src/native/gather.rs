@@ -1,0 +1,221 @@
+//! Gathering: which addresses a peer may reach us by (RFC 8445 §5.1.1), all servers asked at the same time.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use str0m::Candidate;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs, pki_types::CertificateDer};
+
+use super::relay::Relay;
+use super::sockets::{Arrival, DATAGRAM, Sockets};
+use super::stun::{self, Binding, TransactionId};
+use super::{address, random};
+use crate::{ConnectError, IceConfig, IcePolicy, Observer, Progress, Transport};
+
+/// First wait for a STUN answer; doubled with each repetition.
+const FIRST_REPEAT: Duration = Duration::from_millis(200);
+
+/// Once there is one address of each kind that was asked for, slower servers get this much longer.
+const SETTLE: Duration = Duration::from_millis(250);
+
+/// What gathering found.
+#[derive(Default)]
+pub(crate) struct Gathered {
+    /// The open sockets and relays.
+    pub(crate) sockets: Sockets,
+    /// What the SDP offers.
+    pub(crate) candidates: Vec<Candidate>,
+    /// Outside addresses of NATs.
+    pub(crate) reflexive: Vec<SocketAddr>,
+    /// Which STUN server keeps which socket's NAT binding alive.
+    pub(crate) bindings: Vec<(SocketAddr, SocketAddr)>,
+}
+
+/// A question to a STUN server that is not answered yet.
+struct Probe {
+    id: TransactionId,
+    base: SocketAddr,
+    server: SocketAddr,
+    repeat: Duration,
+    next: Instant,
+}
+
+enum Ready {
+    Stun(SocketAddr),
+    Relay(Box<Relay>),
+}
+
+/// Opens sockets on every interface, asks every server, and waits for them at most
+/// [`IceConfig::gather_timeout`].
+pub(crate) async fn gather(config: &IceConfig, observer: &Observer) -> Result<Gathered, ConnectError> {
+    observer.notify(Progress::Gathering);
+    let mut gathering = Gathering::start(config).await?;
+    gathering.run(Instant::now() + config.gather_timeout).await;
+    let Gathering { found, hosts, relays, .. } = gathering;
+    if found.candidates.is_empty() {
+        return Err(ConnectError::NoLocalCandidates);
+    }
+    observer.notify(Progress::Gathered { host: hosts, server_reflexive: found.reflexive.len(), relay: relays });
+    Ok(found)
+}
+
+struct Gathering {
+    found: Gathered,
+    hosts: usize,
+    relays: usize,
+    /// Servers that were asked for and have not answered.
+    allocating: usize,
+    probes: Vec<Probe>,
+    pending: JoinSet<Option<Ready>>,
+    wants_reflexive: bool,
+    wants_relay: bool,
+}
+
+impl Gathering {
+    async fn start(config: &IceConfig) -> Result<Self, ConnectError> {
+        let mut found = Gathered::default();
+        let mut hosts = 0;
+        let mut pending = JoinSet::new();
+        if config.policy == IcePolicy::All {
+            for ip in address::host_addresses(config).map_err(ConnectError::Socket)? {
+                // An address may go away between listing and binding.
+                let Ok(base) = found.sockets.bind(ip).await else { continue };
+                found.candidates.extend(Candidate::host(base, "udp").ok());
+                hosts += 1;
+            }
+            for server in config.stun.iter().cloned() {
+                pending.spawn(async move { address::resolve(&server.address).await.ok().map(Ready::Stun) });
+            }
+        }
+        let tls = match config.turn.iter().any(|server| server.transport == Transport::Tls) {
+            true => Some(tls_connector(config)?),
+            false => None,
+        };
+        for server in config.turn.iter().cloned() {
+            let tls = tls.clone();
+            pending.spawn(async move {
+                let (address, transport) = (server.address.clone(), server.transport);
+                match Relay::connect(server, tls).await {
+                    Ok(relay) => Some(Ready::Relay(Box::new(relay))),
+                    Err(error) => {
+                        tracing::debug!(%address, %transport, %error, "relay not reached");
+                        None
+                    }
+                }
+            });
+        }
+        Ok(Gathering {
+            wants_reflexive: hosts > 0 && !config.stun.is_empty(),
+            wants_relay: !config.turn.is_empty(),
+            found,
+            hosts,
+            relays: 0,
+            allocating: 0,
+            probes: Vec::new(),
+            pending,
+        })
+    }
+
+    async fn run(&mut self, deadline: Instant) {
+        let (mut deadline, mut settled) = (deadline, false);
+        let mut buffer = [0; DATAGRAM];
+        while !(self.pending.is_empty() && self.probes.is_empty() && self.allocating == 0) {
+            if !settled && self.has_one_of_each() {
+                settled = true;
+                deadline = deadline.min(Instant::now() + SETTLE);
+            }
+            let repeat = self.probes.iter().map(|probe| probe.next).min().unwrap_or(deadline);
+            tokio::select! {
+                Some(joined) = self.pending.join_next() => {
+                    if let Ok(Some(ready)) = joined {
+                        self.ready(ready);
+                    }
+                }
+                arrival = self.found.sockets.recv(&mut buffer) => self.arrived(&arrival, &buffer),
+                () = sleep_until(repeat.min(deadline)) => {
+                    let now = Instant::now();
+                    if now >= deadline {
+                        return;
+                    }
+                    self.repeat(now);
+                }
+            }
+        }
+    }
+
+    fn has_one_of_each(&self) -> bool {
+        (!self.wants_reflexive || !self.found.bindings.is_empty()) && (!self.wants_relay || self.relays > 0)
+    }
+
+    fn ready(&mut self, ready: Ready) {
+        match ready {
+            Ready::Relay(relay) => {
+                self.allocating += 1;
+                self.found.sockets.add_relay(*relay);
+            }
+            Ready::Stun(server) => {
+                let bases: Vec<_> = self.found.sockets.bases().collect();
+                let now = Instant::now();
+                // A loopback address gets nowhere but to a loopback server.
+                let fits = |base: &SocketAddr| {
+                    base.is_ipv4() == server.is_ipv4() && base.ip().is_loopback() == server.ip().is_loopback()
+                };
+                for base in bases.into_iter().filter(fits) {
+                    self.probes.push(Probe { id: random(), base, server, repeat: FIRST_REPEAT, next: now });
+                }
+                self.repeat(now);
+            }
+        }
+    }
+
+    fn repeat(&mut self, now: Instant) {
+        for probe in self.probes.iter_mut().filter(|probe| probe.next <= now) {
+            self.found.sockets.send(probe.base, probe.server, &stun::binding_request(probe.id));
+            probe.next = now + probe.repeat;
+            probe.repeat *= 2;
+        }
+    }
+
+    fn arrived(&mut self, arrival: &Arrival, buffer: &[u8]) {
+        match *arrival {
+            Arrival::Allocated { relayed, local } => {
+                self.allocating -= 1;
+                self.relays += 1;
+                self.found.candidates.extend(Candidate::relayed(relayed, local, "udp").ok());
+            }
+            Arrival::RelayFailed => self.allocating = self.allocating.saturating_sub(1),
+            Arrival::Datagram { source, destination, length } => {
+                let Some(Binding::Success(id, mapped)) = stun::read(&buffer[..length]) else { return };
+                let asked = |probe: &Probe| probe.id == id && probe.server == source && probe.base == destination;
+                let Some(at) = self.probes.iter().position(asked) else { return };
+                self.probes.swap_remove(at);
+                self.found.bindings.push((destination, source));
+                let Some(mapped) = mapped.filter(|mapped| *mapped != destination) else { return };
+                if !self.found.reflexive.contains(&mapped) {
+                    self.found.reflexive.push(mapped);
+                    self.found.candidates.extend(Candidate::server_reflexive(mapped, destination, "udp").ok());
+                }
+            }
+        }
+    }
+}
+
+/// TLS to a relay: the operating system's authorities and those that the configuration adds.
+fn tls_connector(config: &IceConfig) -> Result<TlsConnector, ConnectError> {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    for root in &config.extra_roots {
+        let root = CertificateDer::from(root.as_slice());
+        roots.add(root.into_owned()).map_err(|error| ConnectError::Roots(error.to_string()))?;
+    }
+    let tls = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("the provider has the cipher suites of TLS 1.2 and 1.3")
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(TlsConnector::from(Arc::new(tls)))
+}

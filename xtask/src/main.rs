@@ -2,11 +2,14 @@
 //!
 //! `./x` is the door for people; it calls this program where a step needs a library rather than a shell.
 
+#![allow(clippy::print_stderr, reason = "a program for the terminal")]
+
 mod wasm_runner;
 mod wasm_test;
 
 use clap::Parser;
 use std::ffi::OsString;
+use std::process::ExitCode;
 
 /// Build and test steps that need more than cargo.
 #[derive(Debug, Parser)]
@@ -23,9 +26,17 @@ enum Step {
     },
 }
 
-fn main() -> anyhow::Result<()> {
-    match Step::parse() {
+fn main() -> ExitCode {
+    let done = match Step::parse() {
         Step::WasmTest(options) => wasm_test::run(&options),
         Step::WasmRunner { arguments } => wasm_runner::run(&arguments),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Without the backtrace of this program, which says nothing about the test that failed.
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
     }
 }

@@ -197,6 +197,12 @@ impl Accounts {
         }
     }
 
+    /// Makes what has changed the state that clones share.
+    pub(crate) fn freeze(&mut self) {
+        let changed = std::mem::take(&mut self.changed);
+        self.settle(Self { settled: Arc::default(), changed });
+    }
+
     fn look(&self, peer: &Did, unit: &Unit) -> Option<&Account> {
         self.changed.get(peer).and_then(|units| units.get(unit)).or_else(|| self.settled.get(peer)?.get(unit))
     }

@@ -97,7 +97,7 @@ impl<S: Store, P: Provider> Ledger<S, P> {
         Ok(Self::assemble(store, provider, keys, loaded))
     }
 
-    fn assemble(store: S, provider: P, keys: Keys, loaded: Loaded) -> Self {
+    pub(crate) fn assemble(store: S, provider: P, keys: Keys, loaded: Loaded) -> Self {
         let Loaded { owner, head, generation, accounts, damage } = loaded;
         let state = State { tip: head, durable: head, generation, accounts, epoch: 0, stale: false, damage };
         Self { inner: Arc::new(Inner { store, provider, keys, owner, state: Mutex::new(state) }) }

@@ -14,18 +14,22 @@
 //! It has no clock, no random generator and no file: those come as arguments, the provider and the store.
 
 mod accounts;
+mod backup;
 mod document;
 mod entry;
 mod error;
 mod finding;
+mod found;
 mod keys;
 mod ledger;
 mod load;
 mod marker;
+mod password;
 mod read;
 mod seals;
 mod tx;
 
+pub mod export;
 pub mod memory;
 pub mod store;
 

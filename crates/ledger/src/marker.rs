@@ -1,3 +1,4 @@
+use crate::keys::Keys;
 use crate::read::damaged;
 use crate::store::Store;
 use crate::{Finding, Head, Ledger, LedgerError};
@@ -31,6 +32,11 @@ impl HeadMarker {
         let numbers = [generation.to_be_bytes(), head.sequence.to_be_bytes()].concat();
         [&owner.public()[..], &numbers, &head.hash.0].concat()
     }
+
+    /// Whether the ledger with these keys made it.
+    pub(crate) fn is_of(&self, keys: &Keys, owner: &Did) -> bool {
+        self.owner == *owner && keys.marker_mac(&self.authenticated()) == self.mac
+    }
 }
 
 impl<S: Store, P: Provider> Ledger<S, P> {
@@ -56,9 +62,7 @@ impl<S: Store, P: Provider> Ledger<S, P> {
             let state = self.state();
             (state.durable, state.generation)
         };
-        let finding = if marker.owner != self.inner.owner
-            || self.inner.keys.marker_mac(&marker.authenticated()) != marker.mac
-        {
+        let finding = if !marker.is_of(&self.inner.keys, &self.inner.owner) {
             Some(Finding::MarkerChanged)
         } else {
             let behind = (generation, head.sequence) < (marker.generation, marker.head.sequence);

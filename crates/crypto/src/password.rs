@@ -106,3 +106,77 @@ pub(crate) fn check_rounds(rounds: u32, min: u32) -> Result<(), CryptoError> {
         Err(CryptoError::Rounds { rounds, min, max: MAX_ROUNDS })
     }
 }
+
+#[cfg(all(test, not(target_arch = "wasm32")))]
+mod tests {
+    use super::*;
+    use crate::NativeProvider;
+    use crate::pem::{self, Pbes2};
+    use crate::pkcs8;
+    use std::pin::pin;
+    use std::task::{Context, Poll, Waker};
+
+    fn block_on<T>(future: impl Future<Output = T>) -> T {
+        match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(value) => value,
+            Poll::Pending => panic!("the native provider never waits"),
+        }
+    }
+
+    #[test]
+    fn one_word_typed_in_two_ways_is_one_password() {
+        let (composed, jamo) = (
+            Password::new("품앗이"),
+            Password::new("\u{1111}\u{116e}\u{11b7}\u{110b}\u{1161}\u{11ba}\u{110b}\u{1175}"),
+        );
+        assert_eq!(composed.as_bytes(), "품앗이".as_bytes());
+        assert_eq!(jamo.as_bytes(), composed.as_bytes());
+        assert_ne!(Password::new("품앗이 ").as_bytes(), composed.as_bytes(), "spaces count");
+    }
+
+    #[test]
+    fn the_room_for_a_password_never_grows() {
+        // U+1D160 and U+0390 are the worst cases of UAX #15 for UTF-8; U+FB2C for combining marks.
+        for text in ["\u{1d160}".repeat(50), "\u{0390}".repeat(50), "\u{fb2c}".repeat(50), "e\u{301}".repeat(50)] {
+            let password = Password::new(&text);
+            assert!(password.0.len() <= text.len() * NFC_GROWTH, "{text}");
+            assert!(password.0.capacity() < text.len() * NFC_GROWTH + 32, "{text}");
+        }
+    }
+
+    #[test]
+    fn keys_that_share_a_salt_cost_one_derivation() {
+        let mut keys = DerivedKeys::new(Password::new("비밀번호"));
+        let files: Vec<String> = [1, 2, 3]
+            .iter()
+            .map(|n| {
+                let der = pkcs8::from_ed25519_seed(&[*n; 32]);
+                let pbes2 = Pbes2 { salt: [7; 16], iv: [*n; 16], rounds: PBKDF2_ROUNDS };
+                block_on(pem::encrypt(&NativeProvider, &mut keys, &der, &pbes2)).unwrap()
+            })
+            .collect();
+        for file in &files {
+            block_on(pem::decrypt(&NativeProvider, &mut keys, file)).unwrap();
+        }
+        assert_eq!(keys.keys.len(), 1, "derived once, then remembered");
+    }
+
+    #[test]
+    fn as_many_keys_are_remembered_as_the_limit_says() {
+        let mut keys = DerivedKeys::new(Password::new("a"));
+        for salt in 0..40 {
+            block_on(keys.get(&NativeProvider, &[salt; 8], MIN_ROUNDS_READ)).unwrap();
+        }
+        assert_eq!(keys.keys.len(), DerivedKeys::MAX_KEPT);
+        assert_eq!(keys.keys.last().unwrap().salt, [39; 8]);
+    }
+
+    #[test]
+    fn rounds_are_bounded_on_both_sides() {
+        let password = Password::new("a");
+        for rounds in [0, 1, MIN_ROUNDS_READ - 1, MAX_ROUNDS + 1, u32::MAX] {
+            let error = block_on(password.derive(&NativeProvider, &[0; 16], rounds)).unwrap_err();
+            assert_eq!(error, CryptoError::Rounds { rounds, min: MIN_ROUNDS_READ, max: MAX_ROUNDS });
+        }
+    }
+}

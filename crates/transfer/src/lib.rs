@@ -11,8 +11,10 @@ mod envelope;
 mod fork;
 mod link;
 mod output;
+mod parties;
 mod payee;
 mod payer;
+mod receipt;
 mod record;
 mod refusal;
 mod retry;
@@ -31,6 +33,7 @@ pub use link::{LINK_PREFIX, LinkError};
 pub use output::{Action, Draft, Event, Output, Standing};
 pub use payee::{Decision, Payee, Policy};
 pub use payer::{Order, Payer};
+pub use receipt::{MAX_RECEIPT_BYTES, Proven, Receipt, ReceiptError, profile_of, verify_statement, verify_transfer};
 pub use record::{
     Offer, PayeeRecord, PayeeState, PayerRecord, PayerState, Record, RequestRecord, RequestState, UnreadRecord,
 };

@@ -128,6 +128,16 @@ impl Receipt {
     }
 }
 
+/// Digest of the profile that a kept transfer names, to look it up before the transfer is checked with it.
+///
+/// # Errors
+/// [`ReceiptError::Document`] when it is not a transfer.
+pub fn profile_of(document: &str) -> Result<Digest, ReceiptError> {
+    let broken = |source| ReceiptError::Document { part: Kind::Transfer, source };
+    let transfer: Transfer = Jws::parse(document, MAX_JWS_BYTES).map_err(broken)?.peek().map_err(broken)?;
+    Ok(transfer.profile)
+}
+
 /// Checks a kept transfer with the profile that signed it, and gives its id.
 ///
 /// # Errors

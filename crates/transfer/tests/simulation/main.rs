@@ -1,0 +1,48 @@
+//! People who pay each other over links that lose, repeat, reorder, delay and break, on machines that crash between any
+//! two steps. When everything has healed, both sides' books agree.
+//!
+//! A failure prints its seed; `PUMASI_SEED=<seed> cargo nextest run -p pumasi-transfer -E 'test(simulated)'` plays that
+//! one alone, and `PUMASI_SEEDS=<count>` plays more.
+
+mod check;
+mod rng;
+#[path = "../support/mod.rs"]
+mod support;
+mod world;
+
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::time::Instant;
+use world::World;
+
+/// How many seeds are played when nobody says otherwise.
+const SEEDS: u64 = 300;
+
+#[test]
+fn simulated_networks_heal_into_equal_books() {
+    let number = |name| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
+    let seeds = match number("PUMASI_SEED") {
+        Some(seed) => seed..seed + 1,
+        None => 0..number("PUMASI_SEEDS").unwrap_or(SEEDS),
+    };
+    let begun = Instant::now();
+    let mut total = check::Tally::default();
+    for seed in seeds.clone() {
+        let played = catch_unwind(AssertUnwindSafe(|| {
+            let mut world = World::new(seed);
+            world.chaos();
+            world.heal();
+            check::books_agree(&world)
+        }));
+        match played {
+            Ok(tally) => total += tally,
+            Err(panic) => {
+                eprintln!("failed with PUMASI_SEED={seed}");
+                resume_unwind(panic);
+            }
+        }
+    }
+    println!("{} seeds in {:.1} s: {total:?}", seeds.end - seeds.start, begun.elapsed().as_secs_f64());
+    if seeds.end - seeds.start >= SEEDS {
+        check::every_fate_occurred(&total);
+    }
+}

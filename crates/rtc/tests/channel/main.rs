@@ -1,0 +1,10 @@
+//! The native driver against itself, against a TURN server, and against other WebRTC stacks.
+//!
+//! One binary: linking is the slow part. Tests that need a program which is not there say `SKIPPED` and why.
+
+mod common;
+mod failures;
+mod foreign;
+mod loopback;
+mod relay;
+mod restart;

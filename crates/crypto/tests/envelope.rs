@@ -1,5 +1,6 @@
 //! What the envelope refuses.
 #![cfg(not(target_arch = "wasm32"))]
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed, helpers included")]
 
 #[path = "suite/block_on.rs"]
 mod block_on;

@@ -1,5 +1,6 @@
 //! Published vectors for what is synchronous, and so the same code on every platform.
 #![cfg(not(target_arch = "wasm32"))]
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed, helpers included")]
 
 use pumasi_crypto::fernet::{self, FernetKey};
 use pumasi_crypto::hash::{hkdf_sha256, hmac_sha256, sha256};

@@ -1,5 +1,6 @@
 //! The provider suite on WebCrypto, in a browser.
 #![cfg(target_arch = "wasm32")]
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed, helpers included")]
 
 mod suite;
 

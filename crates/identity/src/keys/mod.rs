@@ -60,6 +60,12 @@ impl<P: Provider> PrivateKeys<P> {
         &self.unwrap[0].1
     }
 
+    /// Every RSA key that unwraps with its `kid`, the newest first.
+    #[must_use]
+    pub fn rsa_unwrap_keys(&self) -> &[(String, P::RsaUnwrapKey)] {
+        &self.unwrap
+    }
+
     /// The RSA key that unwraps what was encrypted for this `kid`, old ones too.
     #[must_use]
     pub fn rsa_unwrap_key_for(&self, kid: &str) -> Option<&P::RsaUnwrapKey> {

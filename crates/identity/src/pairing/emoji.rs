@@ -17,7 +17,7 @@ const fn emoji(symbol: &'static str, english: &'static str, korean: &'static str
 }
 
 /// The emoji for each index of six bits.
-pub const EMOJI: [Emoji; 64] = [
+pub static EMOJI: [Emoji; 64] = [
     emoji("🐶", "Dog", "개"),
     emoji("🐱", "Cat", "고양이"),
     emoji("🦁", "Lion", "사자"),
@@ -86,12 +86,13 @@ pub const EMOJI: [Emoji; 64] = [
 
 #[cfg(test)]
 mod tests {
-    use super::EMOJI;
+    use super::{EMOJI, Emoji};
     use std::collections::HashSet;
 
     #[test]
     fn no_two_emoji_share_a_symbol_or_a_name() {
-        for name in [|e: &super::Emoji| e.symbol, |e| e.english, |e| e.korean] {
+        let names: [fn(&Emoji) -> &'static str; 3] = [|e| e.symbol, |e| e.english, |e| e.korean];
+        for name in names {
             assert_eq!(EMOJI.iter().map(name).collect::<HashSet<_>>().len(), 64);
         }
     }

@@ -50,7 +50,7 @@ enum State {
     /// Acceptor: our key is out.
     Answered(Answered),
     /// Both: people are comparing.
-    Comparing(Comparison),
+    Comparing(Box<Comparison>),
     /// Paired or failed.
     Ended,
 }
@@ -242,7 +242,7 @@ impl Pairing {
 
     fn compare(&mut self, comparison: Comparison, now: Timestamp) {
         self.outputs.push_back(Output::Compare(comparison.short_code()));
-        self.enter(State::Comparing(comparison), now + COMPARE_TIME);
+        self.enter(State::Comparing(Box::new(comparison)), now + COMPARE_TIME);
     }
 
     fn finish(&mut self) {

@@ -65,7 +65,7 @@ impl Role {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ShortCode {
     /// Seven emoji.
-    pub emoji: [Emoji; 7],
+    pub emoji: [&'static Emoji; 7],
     /// Three numbers from 1000 to 9191.
     pub numbers: [u16; 3],
 }

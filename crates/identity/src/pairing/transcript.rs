@@ -1,6 +1,6 @@
 //! What both sides have agreed on, as the bytes that go into the commitment, the emoji and the MACs.
 
-use super::emoji::{EMOJI, Emoji};
+use super::emoji::EMOJI;
 use super::message::{PublicKey, Session};
 use super::{Role, ShortCode};
 use crate::SignedProfile;
@@ -63,7 +63,7 @@ impl Transcript {
 impl ShortCode {
     pub(super) fn from_sas(bytes: &SasBytes) -> Self {
         let (first, second, third) = bytes.decimals();
-        let emoji: [Emoji; 7] = bytes.emoji_indices().map(|index| EMOJI[usize::from(index)]);
+        let emoji = bytes.emoji_indices().map(|index| &EMOJI[usize::from(index)]);
         Self { emoji, numbers: [first, second, third] }
     }
 }

@@ -1,3 +1,14 @@
 //! One running peer: commands in, events out.
 
+mod bookkeeper;
+mod clock;
+mod error;
+mod event;
+
 pub mod home;
+pub mod wallet;
+
+pub use clock::now;
+pub use error::AgentError;
+pub use event::{Change, Event, Path, RequestLink, Step};
+pub use wallet::Wallet;

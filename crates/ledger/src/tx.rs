@@ -41,6 +41,12 @@ impl Tx {
         }
     }
 
+    /// Whether committing it would change nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty() && self.cells.is_empty() && self.slots.is_empty() && self.delete_slots.is_empty()
+    }
+
     /// The last entry, of this transaction or before it: what the next one will follow.
     #[must_use]
     pub fn head(&self) -> Head {

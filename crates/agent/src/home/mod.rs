@@ -11,7 +11,7 @@
 
 mod config;
 mod error;
-mod files;
+pub(crate) mod files;
 mod lock;
 
 pub use config::{Config, IceServers, TurnEntry};

@@ -1,0 +1,211 @@
+//! Real processes on loopback: a bootstrap node and people, each with a folder of their own.
+#![allow(dead_code, reason = "each test binary uses its own part of it")]
+
+use serde_json::Value;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::PathBuf;
+use std::process::{Child, ChildStdin, Command, Output, Stdio};
+use std::sync::mpsc::{self, Receiver};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// Longer than any single step takes on a loaded machine.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A process that prints JSON lines. It is killed when dropped.
+pub struct Running {
+    child: Child,
+    input: Option<ChildStdin>,
+    lines: Receiver<Value>,
+}
+
+impl Running {
+    /// Starts `pumasi` with `--json`.
+    pub fn start(mut command: Command) -> Self {
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit());
+        let mut child = command.spawn().expect("the binary under test starts");
+        let input = child.stdin.take();
+        let output = BufReader::new(child.stdout.take().expect("stdout is piped"));
+        let (sender, lines) = mpsc::channel();
+        std::thread::spawn(move || {
+            for line in output.lines().map_while(Result::ok) {
+                let value = serde_json::from_str(&line).unwrap_or(Value::String(line));
+                if sender.send(value).is_err() {
+                    return;
+                }
+            }
+        });
+        Self { child, input, lines }
+    }
+
+    /// Waits for the first line whose `event` is this, and gives it.
+    pub fn wait_for(&self, event: &str) -> Value {
+        self.find(PATIENCE, |line| line["event"] == event).unwrap_or_else(|| panic!("no {event:?} within {PATIENCE:?}"))
+    }
+
+    /// Waits for a line, for so long.
+    pub fn find(&self, patience: Duration, wanted: impl Fn(&Value) -> bool) -> Option<Value> {
+        let end = Instant::now() + patience;
+        loop {
+            let left = end.saturating_duration_since(Instant::now());
+            match self.lines.recv_timeout(left) {
+                Ok(line) if wanted(&line) => return Some(line),
+                Ok(_) => {}
+                Err(_) => return None,
+            }
+        }
+    }
+
+    /// Types a line.
+    pub fn type_line(&mut self, text: &str) {
+        let input = self.input.as_mut().expect("stdin is piped");
+        writeln!(input, "{text}").expect("the process reads what is typed");
+    }
+
+    /// Ends it at once, as a power cut would.
+    pub fn kill(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+
+    /// Waits for its end, and gives the exit code.
+    pub fn exit_code(&mut self) -> Option<i32> {
+        let end = Instant::now() + PATIENCE;
+        while Instant::now() < end {
+            if let Some(status) = self.child.try_wait().expect("the process can be asked") {
+                return status.code();
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        panic!("the process did not end within {PATIENCE:?}");
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// A bootstrap node and the folder that everything lives in.
+pub struct World {
+    folder: TempDir,
+    bootstrap: Running,
+    address: String,
+}
+
+impl World {
+    pub fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let mut command = pumasi();
+        command.args(["bootstrap", "--json", "--listen", "127.0.0.1:0", "--data"]).arg(folder.path().join("bootstrap"));
+        let bootstrap = Running::start(command);
+        let listening = bootstrap.wait_for("listening");
+        let address = listening["addresses"][0].as_str().expect("an address").to_owned();
+        Self { folder, bootstrap, address }
+    }
+
+    pub fn folder(&self) -> PathBuf {
+        self.folder.path().to_owned()
+    }
+
+    /// Makes an identity.
+    pub fn person(&self, name: &str) -> Person {
+        let home = self.folder.path().join(name);
+        let person =
+            Person {
+                name: name.to_owned(), home, password: format!("비밀번호 {name}"), address: self.address.clone()
+            };
+        let made = person.run(&["init", "--name", name]);
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        person
+    }
+}
+
+/// Someone with a folder and a password.
+pub struct Person {
+    pub name: String,
+    pub home: PathBuf,
+    pub password: String,
+    address: String,
+}
+
+impl Person {
+    /// `pumasi` for this person.
+    pub fn command(&self, args: &[&str]) -> Command {
+        let mut command = pumasi();
+        command
+            .args(args)
+            .env("PUMASI_HOME", &self.home)
+            .env("PUMASI_PASSWORD", &self.password)
+            .env("PUMASI_BOOTSTRAP", &self.address)
+            .env("PUMASI_LOOPBACK", "true");
+        command
+    }
+
+    /// Runs a command to its end.
+    pub fn run(&self, args: &[&str]) -> Output {
+        self.command(args).stdin(Stdio::null()).output().expect("the binary under test starts")
+    }
+
+    /// Runs a command with `--json` that must succeed, and gives its last line.
+    pub fn json(&self, args: &[&str]) -> Value {
+        let output = self.run(&[args, &["--json"]].concat());
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "{args:?}: {text}{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_str(text.lines().last().unwrap_or("null")).expect("JSON")
+    }
+
+    /// Starts a command that goes on, with `--json`.
+    pub fn start(&self, args: &[&str]) -> Running {
+        Running::start(self.command(&[args, &["--json"]].concat()))
+    }
+
+    /// Starts listening, and waits until it can be reached.
+    pub fn listen(&self) -> Running {
+        let running = self.start(&["listen"]);
+        running.wait_for("listening");
+        running
+    }
+}
+
+/// Pairs two people, who compare the emoji, and let each other owe `limit`.
+pub fn pair(inviter: &Person, accepter: &Person, limit: &str) {
+    let mut invite = inviter.start(&["pair", "--limit", limit]);
+    let code = invite.wait_for("code")["code"].as_str().expect("a code").to_owned();
+    let mut accept = accepter.start(&["pair", "accept", &code, "--limit", limit]);
+    let (one, two) = (invite.wait_for("compare"), accept.wait_for("compare"));
+    assert_eq!(one["emoji"], two["emoji"], "both screens show the same");
+    invite.type_line("y");
+    accept.type_line("y");
+    assert_eq!((invite.exit_code(), accept.exit_code()), (Some(0), Some(0)));
+}
+
+pub fn pumasi() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pumasi"));
+    command.env("PUMASI_LANG", "en").env_remove("PUMASI_PASSWORD");
+    command
+}
+
+/// A generator whose seed is printed, so that a failure can be played again.
+pub struct Dice(u64);
+
+impl Dice {
+    pub fn new() -> Self {
+        let seed = std::env::var("PUMASI_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or_else(|| {
+            let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
+            now.as_nanos() as u64
+        });
+        println!("PUMASI_SEED={seed}");
+        Self(seed)
+    }
+
+    /// A number below `limit` (SplitMix64).
+    pub fn below(&mut self, limit: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (z ^ (z >> 31)) % limit
+    }
+}

@@ -1,0 +1,122 @@
+//! Everything that can keep a peer from doing what it was asked.
+
+use crate::home::HomeError;
+use pumasi_crypto::CryptoError;
+use pumasi_identity::{Did, KeyError, ProfileError, RollbackError};
+use pumasi_ledger::store::StoreError;
+use pumasi_ledger::{LedgerError, TransferId};
+use pumasi_transfer::message::Invalid;
+use pumasi_transfer::{DeskError, ReceiptError};
+
+/// Why something was not done. The app turns it into words; see `pumasi-words`.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AgentError {
+    /// The folder.
+    #[error(transparent)]
+    Home(#[from] HomeError),
+    /// The keys.
+    #[error(transparent)]
+    Keys(KeyError),
+    /// The ledger.
+    #[error(transparent)]
+    Ledger(LedgerError),
+    /// Cryptography failed.
+    #[error(transparent)]
+    Crypto(#[from] CryptoError),
+    /// A profile cannot be used.
+    #[error(transparent)]
+    Profile(#[from] ProfileError),
+    /// A profile does not follow the one that is known.
+    #[error(transparent)]
+    Rollback(#[from] RollbackError),
+    /// A receipt proves nothing.
+    #[error(transparent)]
+    Receipt(#[from] ReceiptError),
+    /// An order is out of bounds.
+    #[error(transparent)]
+    Order(#[from] Invalid),
+    /// The password opens neither keys nor ledger.
+    #[error("the password does not open this identity")]
+    WrongPassword,
+    /// A change of password was cut off, and the old password was typed.
+    #[error("a change of password was cut off; open with the new password to finish it")]
+    PasswordChangeUnfinished,
+    /// Something that belongs to an identity is not there.
+    #[error("{what} is missing")]
+    Incomplete {
+        /// What.
+        what: &'static str,
+    },
+    /// Keys and ledger in one folder belong to two identities.
+    #[error("the ledger belongs to {ledger}, the keys to {keys}")]
+    OtherOwner {
+        /// The ledger's owner.
+        ledger: Did,
+        /// The keys' owner.
+        keys: Did,
+    },
+    /// Nobody is known by that name.
+    #[error("nobody here is called {0:?}")]
+    UnknownPerson(String),
+    /// Several are.
+    #[error("{who:?} can mean {}", names.join(", "))]
+    AmbiguousPerson {
+        /// What was typed.
+        who: String,
+        /// Whom it can mean.
+        names: Vec<String>,
+    },
+    /// The address book is full.
+    #[error("more than {limit} contacts")]
+    TooManyContacts {
+        /// The limit.
+        limit: usize,
+    },
+    /// There is no such payment.
+    #[error("no payment begins with {0:?}")]
+    UnknownPayment(String),
+    /// A payment that is not settled has no receipt.
+    #[error("payment {0} is not settled yet, so there is no receipt")]
+    NoReceipt(TransferId),
+    /// The ledger did not take what was to be written. Nothing of it happened.
+    #[error("nothing was written: {reason}")]
+    NotKept {
+        /// Why not.
+        reason: String,
+    },
+    /// The transfers cannot go on.
+    #[error(transparent)]
+    Desk(DeskError),
+    /// The agent has stopped.
+    #[error("the peer has stopped")]
+    Stopped,
+}
+
+impl From<KeyError> for AgentError {
+    fn from(error: KeyError) -> Self {
+        if matches!(error, KeyError::WrongPassword { .. }) { Self::WrongPassword } else { Self::Keys(error) }
+    }
+}
+
+impl From<LedgerError> for AgentError {
+    fn from(error: LedgerError) -> Self {
+        if matches!(error, LedgerError::WrongPassword) { Self::WrongPassword } else { Self::Ledger(error) }
+    }
+}
+
+impl From<DeskError> for AgentError {
+    fn from(error: DeskError) -> Self {
+        match error {
+            DeskError::Order(source) => Self::Order(source),
+            DeskError::Books(source) => source.into(),
+            other => Self::Desk(other),
+        }
+    }
+}
+
+impl From<StoreError> for AgentError {
+    fn from(error: StoreError) -> Self {
+        Self::Ledger(LedgerError::Store(error))
+    }
+}

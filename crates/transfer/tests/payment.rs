@@ -24,7 +24,7 @@ fn order(text: &str) -> Order {
 }
 
 fn pay(payer: &mut Side, order: Order, now: Timestamp) -> Vec<pumasi_transfer::Action> {
-    payer.act(async |desk, books| desk.pay(books, &peer(PAYEE), order, now).await.map(drop))
+    payer.act(async |desk, books| desk.pay(books, peer(PAYEE), order, now).await.map(drop))
 }
 
 #[test]

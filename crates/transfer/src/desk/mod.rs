@@ -300,22 +300,29 @@ impl<P: Provider> Desk<P> {
         }
     }
 
-    /// My transfers that are not settled.
+    /// My transfers that are not settled, in the order in which they were signed.
     pub fn payers(&self) -> impl Iterator<Item = &Payer> {
-        self.payers.values()
+        let mut payers: Vec<_> = self.payers.values().collect();
+        payers.sort_by_key(|payer| payer.record().prev.sequence);
+        payers.into_iter()
     }
 
-    /// Transfers to me that are not settled, and refusals that are not forgotten.
+    /// Transfers to me that are not settled, and refusals that are not forgotten, each payer's in the order in which it
+    /// signed them.
     pub fn payees(&self) -> impl Iterator<Item = &Payee> {
-        self.payees.values()
+        let mut payees: Vec<_> = self.payees.values().collect();
+        payees.sort_by_key(|payee| (payee.offer().peer, payee.offer().prev.sequence));
+        payees.into_iter()
     }
 
+    /// In the order in which they were signed.
     fn payer_ids(&self, which: impl Fn(&Payer) -> bool) -> Vec<TransferId> {
-        self.payers.iter().filter(|(_, payer)| which(payer)).map(|(id, _)| *id).collect()
+        self.payers().filter(|payer| which(payer)).map(|payer| payer.record().id).collect()
     }
 
+    /// In the order in which each payer signed them.
     fn payee_ids(&self, which: impl Fn(&Payee) -> bool) -> Vec<TransferId> {
-        self.payees.iter().filter(|(_, payee)| which(payee)).map(|(id, _)| *id).collect()
+        self.payees().filter(|payee| which(payee)).map(|payee| payee.offer().id).collect()
     }
 
     fn nonce(&self) -> Result<crate::message::Nonce, CryptoError> {

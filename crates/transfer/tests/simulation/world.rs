@@ -4,7 +4,7 @@ use crate::rng::Rng;
 use crate::support::{Durable, NOW, NativeDesk, Person, TestBooks, block_on, did, load, money, peer};
 use pumasi_crypto::hash::Digest;
 use pumasi_identity::Did;
-use pumasi_ledger::TransferId;
+use pumasi_ledger::{Body, TransferId};
 use pumasi_transfer::{
     Action, Decision, DeskError, Event, Order, PayeeState, Policy, RequestOrder, Verified, message::Request,
 };
@@ -39,7 +39,7 @@ pub(crate) struct Machine {
     /// How far its clock is off, in both directions around a minute.
     clock: Millis,
     inputs: Vec<Input>,
-    /// Messages that it sent about a transfer as payee, as they left.
+    /// The results and acknowledgements that left it, by transfer.
     pub(crate) answers: BTreeMap<TransferId, BTreeSet<Vec<u8>>>,
 }
 
@@ -230,7 +230,7 @@ impl World {
         let desk = &mut self.machines[person].desk;
         let done = block_on(async {
             match input {
-                Input::Message { from, bytes } => desk.receive(books, &peer(from), &bytes, now).await.map(drop),
+                Input::Message { from, bytes } => desk.receive(books, peer(from), &bytes, now).await.map(drop),
                 Input::LinkUp(other) => desk.link_up(books, did(other), now).await,
                 Input::LinkDown(other) => {
                     desk.link_down(&did(other));
@@ -250,7 +250,7 @@ impl World {
                         Some(request) => Order::for_request(&request),
                         None => Order::new(did(to), money(&amount), "밥"),
                     };
-                    desk.pay(books, &peer(to), Order { lifetime, ..order }, now).await.map(drop)
+                    desk.pay(books, peer(to), Order { lifetime, ..order }, now).await.map(drop)
                 }
                 Input::Request { amount } => {
                     let request = desk.request(books, RequestOrder::new(money(&amount), "빵"), now).await?;
@@ -291,10 +291,8 @@ impl World {
         }
     }
 
-    /// Results only: what a payee says of a transfer may be said in these bytes and no others.
+    /// What settles a transfer, and what acknowledges that, may be said in these bytes and no others.
     fn remember_answer(&mut self, person: Person, transfer: TransferId, bytes: &[u8]) {
-        let header = br#"{"alg":"EdDSA","kid":""#;
-        assert!(bytes.len() > header.len());
         let typ = pumasi_crypto::jose::Jws::parse(std::str::from_utf8(bytes).unwrap(), 16_384);
         if typ.is_ok_and(|jws| jws.typ() == "pumasi-result" || jws.typ() == "pumasi-bye") {
             self.machines[person].answers.entry(transfer).or_default().insert(bytes.to_vec());
@@ -368,6 +366,13 @@ impl World {
     fn at(&mut self, delay: Millis, happening: Happening) {
         self.events += 1;
         self.agenda.insert((self.now + delay, self.events), happening);
+    }
+
+    pub(crate) fn payee_of(&self, payer: Person, id: &TransferId) -> Person {
+        let Some(Body::Outgoing { peer, .. }) = self.machines[payer].durable.about(id).first().copied() else {
+            panic!("{payer} never sent {id}")
+        };
+        person_of(peer)
     }
 
     pub(crate) fn requests(&self) -> impl Iterator<Item = (Did, Digest)> {

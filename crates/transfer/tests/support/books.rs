@@ -6,12 +6,13 @@ use pumasi_transfer::Books;
 use pumasi_units::{Money, Timestamp, Unit};
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// What a crash leaves.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Durable {
-    pub entries: Vec<Entry>,
-    pub cells: BTreeMap<(Space, Vec<u8>), Value>,
+    pub entries: Vec<Arc<Entry>>,
+    pub cells: BTreeMap<(Space, Vec<u8>), Arc<Value>>,
     pub accounts: BTreeMap<(Did, Unit), Account>,
 }
 
@@ -30,7 +31,7 @@ impl Durable {
     }
 
     pub fn begin(&self) -> TestBooks {
-        TestBooks { before: self.clone(), after: self.clone() }
+        TestBooks { before: self.cells.clone(), after: self.clone() }
     }
 
     pub fn balance(&self, peer: &Did, unit: &Unit) -> i128 {
@@ -52,7 +53,7 @@ impl Durable {
 
 /// A transaction.
 pub struct TestBooks {
-    before: Durable,
+    before: BTreeMap<(Space, Vec<u8>), Arc<Value>>,
     after: Durable,
 }
 
@@ -60,11 +61,6 @@ impl TestBooks {
     /// The commit.
     pub fn into_durable(self) -> Durable {
         self.after
-    }
-
-    /// Whether a commit would change anything.
-    pub fn is_changed(&self) -> bool {
-        self.before != self.after
     }
 
     fn apply(&mut self, body: &Body) {
@@ -97,7 +93,7 @@ impl TestBooks {
 
 impl Books for TestBooks {
     fn head(&self) -> Head {
-        self.after.entries.last().map(Entry::head).unwrap_or_default()
+        self.after.entries.last().map(|entry| entry.head()).unwrap_or_default()
     }
 
     fn account(&self, peer: &Did, unit: &Unit) -> Account {
@@ -119,24 +115,24 @@ impl Books for TestBooks {
         self.apply(&body);
         let entry = Entry::after(&self.head(), at, body)?;
         let head = entry.head();
-        self.after.entries.push(entry);
+        self.after.entries.push(Arc::new(entry));
         Ok(head)
     }
 
     fn write(&mut self, space: Space, key: &[u8], value: Option<&Value>) -> Result<(), LedgerError> {
         match value {
-            Some(value) => drop(self.after.cells.insert((space, key.to_vec()), value.clone())),
+            Some(value) => drop(self.after.cells.insert((space, key.to_vec()), Arc::new(value.clone()))),
             None => drop(self.after.cells.remove(&(space, key.to_vec()))),
         }
         Ok(())
     }
 
     async fn read(&self, space: Space, key: &[u8]) -> Result<Option<Value>, LedgerError> {
-        Ok(self.before.cells.get(&(space, key.to_vec())).cloned())
+        Ok(self.before.get(&(space, key.to_vec())).map(|value| Value::clone(value)))
     }
 
     async fn read_all(&self, space: Space) -> Result<Vec<Value>, LedgerError> {
-        let of_space = self.before.cells.iter().filter(|((found, _), _)| *found == space);
-        Ok(of_space.map(|(_, value)| value.clone()).collect())
+        let of_space = self.before.iter().filter(|((found, _), _)| *found == space);
+        Ok(of_space.map(|(_, value)| Value::clone(value)).collect())
     }
 }

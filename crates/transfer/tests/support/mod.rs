@@ -2,9 +2,11 @@
 
 #![allow(dead_code, unused_imports, unreachable_pub, reason = "each test file uses its own part")]
 
+mod agree;
 mod books;
 mod people;
 
+pub use agree::{incoming, outgoing, transfer_agrees};
 pub use books::{Durable, TestBooks};
 pub use people::{PEOPLE, Person, did, keys, peer};
 
@@ -73,14 +75,14 @@ impl Side {
 
     /// Takes a message from a person.
     pub fn receive(&mut self, from: Person, bytes: &[u8], now: Timestamp) -> Vec<Action> {
-        self.act(async |desk, books| desk.receive(books, &peer(from), bytes, now).await.map(drop))
+        self.act(async |desk, books| desk.receive(books, peer(from), bytes, now).await.map(drop))
     }
 
     /// Takes a message that shall be refused as such; nothing may follow from it.
     pub fn receive_bad(&mut self, from: Person, bytes: &[u8], now: Timestamp) -> DeskError {
         let before = self.durable.clone();
         let (done, actions) =
-            self.commit(async |desk, books| desk.receive(books, &peer(from), bytes, now).await.map(drop));
+            self.commit(async |desk, books| desk.receive(books, peer(from), bytes, now).await.map(drop));
         assert_eq!(actions, [], "an invalid message was answered");
         assert!(before == self.durable, "an invalid message changed the books");
         let error = done.unwrap_err();

@@ -41,12 +41,12 @@ fn secrets(person: Person) -> &'static Secrets {
 }
 
 pub fn did(person: Person) -> Did {
-    Did::from_ed25519(NativeProvider.ed25519_public(&secrets(person).identity))
+    peer(person).did
 }
 
 pub fn keys(person: Person) -> Keys<NativeProvider> {
     let Secrets { identity, signing, unwrap } = secrets(person);
-    let did = did(person);
+    let did = Did::from_ed25519(NativeProvider.ed25519_public(identity));
     Keys {
         provider: NativeProvider,
         did,
@@ -59,7 +59,12 @@ pub fn keys(person: Person) -> Keys<NativeProvider> {
 }
 
 /// A person as the others know it.
-pub fn peer(person: Person) -> Peer {
+pub fn peer(person: Person) -> &'static Peer {
+    static PEERS: [OnceLock<Peer>; PEOPLE] = [const { OnceLock::new() }; PEOPLE];
+    PEERS[person].get_or_init(|| public(person))
+}
+
+fn public(person: Person) -> Peer {
     let provider = NativeProvider;
     let keys = keys(person);
     Peer {

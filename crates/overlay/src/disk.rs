@@ -1,0 +1,117 @@
+//! The records on disk. SQLite, which the workspace carries anyway for the ledger: one file, atomic, and a torn write
+//! of a killed node cannot cost the records before it. A thread of its own does the writing and puts everything that
+//! waits into one transaction, so the node never waits for a disk.
+
+use crate::record::RecordKey;
+use crate::table::Giver;
+use crate::{OverlayError, address::NodeId};
+use libp2p::PeerId;
+use rusqlite::{Connection, params};
+use std::path::Path;
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::thread::JoinHandle;
+
+/// Changes that may wait for the disk; when it is that far behind, records are refused.
+const QUEUE: usize = 1_024;
+/// Changes written in one transaction.
+const BATCH: usize = 256;
+
+pub(crate) enum Change {
+    Put { key: RecordKey, value: Vec<u8>, giver: Giver },
+    Delete(RecordKey),
+}
+
+/// A record as it was when the node stopped; nothing in it has been checked.
+pub(crate) struct Row {
+    pub(crate) key: Vec<u8>,
+    pub(crate) value: Vec<u8>,
+    pub(crate) giver: Option<NodeId>,
+}
+
+pub(crate) struct Disk {
+    /// `None` once closed.
+    queue: Option<SyncSender<Change>>,
+    writer: Option<JoinHandle<()>>,
+}
+
+impl Disk {
+    /// Opens or makes the file and reads what it holds.
+    pub(crate) fn open(path: &Path) -> Result<(Self, Vec<Row>), OverlayError> {
+        let failed = |reason: String| OverlayError::Store { path: path.display().to_string(), reason };
+        let connection = connect(path).map_err(|e| failed(e.to_string()))?;
+        let rows = load(&connection).map_err(|e| failed(e.to_string()))?;
+        let (queue, changes) = sync_channel(QUEUE);
+        let writer = std::thread::Builder::new()
+            .name("overlay-store".to_owned())
+            .spawn(move || write(connection, &changes))
+            .map_err(|e| failed(e.to_string()))?;
+        Ok((Self { queue: Some(queue), writer: Some(writer) }, rows))
+    }
+
+    /// Queues a change. `false` when the disk is too far behind, or has failed.
+    pub(crate) fn push(&self, change: Change) -> bool {
+        match self.queue.as_ref().map(|queue| queue.try_send(change)) {
+            Some(Ok(())) => true,
+            Some(Err(TrySendError::Full(_) | TrySendError::Disconnected(_))) | None => false,
+        }
+    }
+
+    /// Ends the queue and hands out the thread that empties it; joining it means that everything is written.
+    pub(crate) fn close(&mut self) -> Option<JoinHandle<()>> {
+        self.queue = None;
+        self.writer.take()
+    }
+}
+
+fn connect(path: &Path) -> rusqlite::Result<Connection> {
+    let connection = Connection::open(path)?;
+    // Records are soft state, put again by their owners: a power cut may cost the last ones, never the file.
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "NORMAL")?;
+    connection.execute_batch(
+        "CREATE TABLE IF NOT EXISTS record (key BLOB PRIMARY KEY, value BLOB NOT NULL, giver BLOB) WITHOUT ROWID",
+    )?;
+    Ok(connection)
+}
+
+fn load(connection: &Connection) -> rusqlite::Result<Vec<Row>> {
+    let mut statement = connection.prepare("SELECT key, value, giver FROM record")?;
+    let rows = statement.query_map([], |row| {
+        let giver: Option<Vec<u8>> = row.get(2)?;
+        let giver = giver.and_then(|bytes| PeerId::from_bytes(&bytes).ok()).map(NodeId);
+        Ok(Row { key: row.get(0)?, value: row.get(1)?, giver })
+    })?;
+    rows.collect()
+}
+
+fn write(mut connection: Connection, changes: &Receiver<Change>) {
+    while let Ok(first) = changes.recv() {
+        let batch: Vec<_> = std::iter::once(first).chain(changes.try_iter().take(BATCH - 1)).collect();
+        if let Err(error) = apply(&mut connection, &batch) {
+            // A failed disk ends persistence; dropping the receiver makes every later put fail.
+            tracing::error!(%error, "the record store cannot be written");
+            return;
+        }
+    }
+}
+
+fn apply(connection: &mut Connection, batch: &[Change]) -> rusqlite::Result<()> {
+    let transaction = connection.transaction()?;
+    for change in batch {
+        match change {
+            Change::Put { key, value, giver } => {
+                let giver = match giver {
+                    Giver::Own => None,
+                    Giver::Peer(peer) => Some(peer.to_bytes()),
+                };
+                transaction
+                    .prepare_cached("INSERT OR REPLACE INTO record (key, value, giver) VALUES (?1, ?2, ?3)")?
+                    .execute(params![key.to_bytes(), value, giver])?;
+            }
+            Change::Delete(key) => {
+                transaction.prepare_cached("DELETE FROM record WHERE key = ?1")?.execute(params![key.to_bytes()])?;
+            }
+        }
+    }
+    transaction.commit()
+}

@@ -1,0 +1,44 @@
+use crate::OverlayError;
+use libp2p::core::muxing::StreamMuxerBox;
+use libp2p::core::transport::{Boxed, MemoryTransport, OrTransport};
+use libp2p::core::upgrade::Version;
+use libp2p::{PeerId, Transport as _, dns, identity, noise, quic, tcp, yamux};
+use std::time::Duration;
+
+/// Dial, handshake and multiplexer together.
+const UPGRADE_TIMEOUT: Duration = Duration::from_secs(5);
+
+type Transport = Boxed<(PeerId, StreamMuxerBox)>;
+
+/// TCP with Noise and Yamux, and QUIC; names are resolved by the system's resolver.
+pub(crate) fn internet(keypair: &identity::Keypair) -> Result<Transport, OverlayError> {
+    let tcp = tcp::tokio::Transport::new(tcp::Config::default().nodelay(true))
+        .upgrade(Version::V1Lazy)
+        .authenticate(noise(keypair)?)
+        .multiplex(yamux::Config::default())
+        .timeout(UPGRADE_TIMEOUT)
+        .map(|(peer, muxer), _| (peer, StreamMuxerBox::new(muxer)));
+    let mut quic = quic::Config::new(keypair);
+    quic.handshake_timeout = UPGRADE_TIMEOUT;
+    let quic = quic::tokio::Transport::new(quic).map(|(peer, muxer), _| (peer, StreamMuxerBox::new(muxer)));
+    let both = OrTransport::new(quic, tcp).map(|either, _| either.into_inner()).boxed();
+    // A machine without a resolver's configuration still dials by number.
+    match dns::tokio::Transport::system(both) {
+        Ok(transport) => Ok(transport.boxed()),
+        Err(error) => Err(OverlayError::Transport(format!("the system's name resolver: {error}"))),
+    }
+}
+
+/// Channels within this process, with the same encryption: networks of hundreds of nodes in one test.
+pub(crate) fn memory(keypair: &identity::Keypair) -> Result<Transport, OverlayError> {
+    Ok(MemoryTransport::default()
+        .upgrade(Version::V1Lazy)
+        .authenticate(noise(keypair)?)
+        .multiplex(yamux::Config::default())
+        .timeout(UPGRADE_TIMEOUT)
+        .boxed())
+}
+
+fn noise(keypair: &identity::Keypair) -> Result<noise::Config, OverlayError> {
+    noise::Config::new(keypair).map_err(|error| OverlayError::Transport(error.to_string()))
+}

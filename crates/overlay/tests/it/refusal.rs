@@ -1,0 +1,155 @@
+//! What a stranger cannot make a node keep, and how the stranger hears of it.
+
+use crate::common::{MINUTE, Person, TEN_SECONDS, listening, mail, now, peer, start, until};
+use crate::rogue::Rogue;
+use libp2p::PeerId;
+use libp2p::kad::PutRecordError;
+use pumasi_overlay::{Limits, OverlayConfig, OverlayError};
+use std::time::Duration;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_forged_record_is_refused_and_the_sender_hears_of_it() {
+    let node = start(peer(1, &[])).await;
+    let mut rogue = Rogue::connect(&listening(&node, "tcp").await).await;
+    let (person, other) = (Person::new().await, Person::new().await);
+    let (profile, newer) = (person.profile(1).await, person.profile(2).await);
+    let key = || person.key().to_bytes();
+    let forged = String::from_utf8(profile.clone()).unwrap().replace("\"sequence\":1", "\"sequence\":9").into_bytes();
+    assert_ne!(forged, profile);
+    let (slot, record) = mail(1, now(), MINUTE, "offer");
+    let (_, too_old) = mail(1, now() - 20 * MINUTE, MINUTE, "offer");
+
+    for (what, key, value) in [
+        ("a changed profile", key(), forged),
+        ("the profile of another", key(), other.profile(1).await),
+        ("no profile", key(), b"{}".to_vec()),
+        ("a record of another slot", mail(2, now(), MINUTE, "").0.to_bytes(), record.clone()),
+        ("an expired record", slot.to_bytes(), too_old),
+        ("an unknown namespace", b"/pumasi/topic/12345678901234567890123456789012".to_vec(), record.clone()),
+        ("a key of 31 bytes", slot.to_bytes()[..47].to_vec(), record.clone()),
+        ("12 kB", key(), vec![b'x'; 12_000]),
+    ] {
+        let told = rogue.put(key, value, None).await;
+        assert!(matches!(&told, Err(PutRecordError::QuorumFailed { success, .. }) if success.is_empty()), "{what}: {told:?}");
+    }
+    // The same road is open to a good record: it was the record that was refused, not the peer.
+    rogue.put(key(), newer.clone(), None).await.unwrap();
+    rogue.put(slot.to_bytes(), record, None).await.unwrap();
+
+    let told = rogue.put(key(), profile, None).await;
+    assert!(matches!(told, Err(PutRecordError::QuorumFailed { .. })), "a rollback: {told:?}");
+    assert_eq!(node.get(person.key()).await.unwrap(), Some(newer));
+    let status = node.status().await.unwrap();
+    assert_eq!((status.profiles, status.mailboxes, status.refused), (1, 1, 9), "{status:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_same_sequence_with_other_bytes_is_refused() {
+    let node = start(peer(1, &[])).await;
+    let mut rogue = Rogue::connect(&listening(&node, "tcp").await).await;
+    let made = now();
+    let ((key, first), (_, second)) = (mail(1, made, MINUTE, "one"), mail(1, made, MINUTE, "second"));
+
+    rogue.put(key.to_bytes(), first.clone(), None).await.unwrap();
+    assert!(rogue.put(key.to_bytes(), second, None).await.is_err());
+    rogue.put(key.to_bytes(), first.clone(), None).await.unwrap();
+
+    assert_eq!(node.get(key).await.unwrap(), Some(first));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_flood_by_one_peer_ends_at_its_share_whatever_publisher_it_names() {
+    let limits = Limits { records_per_peer: 10, puts_per_peer: 60, ..Limits::default() };
+    let node = start(OverlayConfig { limits, ..peer(1, &[]) }).await;
+    let at = listening(&node, "tcp").await;
+    let mut rogue = Rogue::connect(&at).await;
+    let made = now();
+
+    let mut taken = 0;
+    for slot in 0..40 {
+        let (key, record) = mail(slot, made, MINUTE, "spam");
+        taken += usize::from(rogue.put(key.to_bytes(), record, Some(PeerId::random())).await.is_ok());
+    }
+    assert_eq!(taken, 10);
+    // Renewing what it has is no new record, until it sends faster than anyone may.
+    for later in 1..=30 {
+        let (key, record) = mail(0, made + later, MINUTE, "spam");
+        let told = rogue.put(key.to_bytes(), record, None).await;
+        assert_eq!(told.is_ok(), later <= 20, "put {} in ten seconds", 40 + later);
+    }
+
+    let status = node.status().await.unwrap();
+    assert_eq!((status.mailboxes, status.refused), (10, 40), "{status:?}");
+    let honest = start(peer(2, &[at])).await;
+    let (key, record) = mail(1_000, made, MINUTE, "offer");
+    assert_eq!(honest.put(key, record).await.unwrap().stored, 1, "another peer has its own share");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_flood_of_mailboxes_by_many_stops_at_the_bound_and_leaves_profiles_alone() {
+    let limits = Limits { mailboxes: 20, ..Limits::default() };
+    let node = start(OverlayConfig { limits, ..peer(1, &[]) }).await;
+    let at = listening(&node, "tcp").await;
+    let person = Person::new().await;
+    start(peer(2, std::slice::from_ref(&at))).await.put(person.key(), person.profile(1).await).await.unwrap();
+
+    for _ in 0..3 {
+        let mut rogue = Rogue::connect(&at).await;
+        for slot in 0..40 {
+            let (key, record) = mail(rand::random::<u32>().wrapping_add(slot), now(), MINUTE, "spam");
+            // Some are nearer to the node than what it holds, and come in for the farthest.
+            let _ = rogue.put(key.to_bytes(), record, None).await;
+        }
+    }
+
+    let status = node.status().await.unwrap();
+    assert_eq!((status.mailboxes, status.profiles), (20, 1), "{status:?}");
+    assert!(node.get(person.key()).await.unwrap().is_some());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lookup_takes_the_highest_valid_answer_and_repairs_the_holder_of_an_older_one() {
+    let bootstrap = start(peer(1, &[])).await;
+    let at = listening(&bootstrap, "tcp").await;
+    let mut rogue = Rogue::connect(&at).await;
+    let person = Person::new().await;
+    let (old, new) = (person.profile(1).await, person.profile(2).await);
+    rogue.hold(person.key(), old.clone());
+    let mut liar = Rogue::connect(&at).await;
+    liar.hold(person.key(), String::from_utf8(new.clone()).unwrap().replace("\"sequence\":2", "\"sequence\":3").into());
+    until(&bootstrap, "near both rogues", |status| status.routable == 2).await;
+    start(OverlayConfig::client([2; 32], vec![at.clone()])).await;
+    bootstrap.put(person.key(), new.clone()).await.unwrap();
+    // That put reached the rogues too; what they say is what they said before.
+    rogue.hold(person.key(), old);
+    liar.hold(person.key(), String::from_utf8(new.clone()).unwrap().replace("\"sequence\":2", "\"sequence\":3").into());
+
+    let reader = start(OverlayConfig::client([3; 32], vec![at])).await;
+    let (found, (), ()) = tokio::join!(
+        reader.lookup(person.key()),
+        rogue.serve(Duration::from_secs(4)),
+        liar.serve(Duration::from_secs(4)),
+    );
+
+    let found = found.unwrap();
+    assert_eq!(found.value, Some(new.clone()), "{found:?}");
+    assert_eq!((found.agreed, found.stale, found.invalid), (1, 1, 1), "{found:?}");
+    assert_eq!(rogue.held(person.key()), Some(new), "repaired");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rollback_by_one_who_knows_only_the_old_record_is_stored_by_nobody() {
+    let bootstrap = start(peer(1, &[])).await;
+    let at = listening(&bootstrap, "tcp").await;
+    let other = start(peer(2, std::slice::from_ref(&at))).await;
+    let person = Person::new().await;
+    let (old, new) = (person.profile(1).await, person.profile(2).await);
+    other.put(person.key(), new.clone()).await.unwrap();
+
+    let late = start(OverlayConfig::client([3; 32], vec![at])).await;
+    until(&late, "near both", |status| status.routable == 2).await;
+    let told = tokio::time::timeout(TEN_SECONDS, late.put(person.key(), old)).await.unwrap();
+
+    assert!(matches!(told, Err(OverlayError::NotStored { asked: 2 })), "{told:?}");
+    assert_eq!(late.get(person.key()).await.unwrap(), Some(new));
+}

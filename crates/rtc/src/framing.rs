@@ -75,7 +75,7 @@ impl Chunks {
     /// Writes the next chunk into `chunk` (which is cleared first); `false` when there is none left.
     pub fn next_into(&mut self, chunk: &mut Vec<u8>) -> bool {
         chunk.clear();
-        let left = self.message.len() - self.at;
+        let left = self.left();
         if left == 0 {
             return false;
         }
@@ -92,9 +92,9 @@ impl Chunks {
         true
     }
 
-    /// The bytes of the whole message.
-    pub fn message_len(&self) -> usize {
-        self.message.len()
+    /// The bytes of the message that no chunk has carried yet.
+    fn left(&self) -> usize {
+        self.message.len() - self.at
     }
 }
 
@@ -154,4 +154,104 @@ fn check_body(left: usize, room: usize, body: &[u8]) -> Result<(), FramingError>
 /// Refuses a message that is empty or too long.
 fn check_length(length: usize) -> Result<(), FramingError> {
     if (1..=MAX_MESSAGE).contains(&length) { Ok(()) } else { Err(FramingError::MessageLength { got: length }) }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn chunks(message: Vec<u8>) -> Vec<Vec<u8>> {
+        let mut chunks = Chunks::new(message).unwrap();
+        let (mut all, mut chunk) = (Vec::new(), Vec::new());
+        while chunks.next_into(&mut chunk) {
+            all.push(chunk.clone());
+        }
+        all
+    }
+
+    #[test]
+    fn every_length_around_a_chunk_is_cut_in_the_one_way() {
+        for (length, count) in [(1, 1), (16_379, 1), (16_380, 2), (16_379 + 16_383, 2), (16_379 + 16_384, 3)] {
+            let cut = chunks(vec![7; length]);
+            assert_eq!(cut.len(), count, "{length}");
+            assert!(cut[..count - 1].iter().all(|chunk| chunk.len() == MAX_CHUNK));
+        }
+        assert_eq!(chunks(vec![7; MAX_MESSAGE]).len(), 17);
+        for length in [0, MAX_MESSAGE + 1] {
+            assert_eq!(Chunks::new(vec![0; length]).unwrap_err(), FramingError::MessageLength { got: length });
+        }
+    }
+
+    #[test]
+    fn each_break_of_the_rules_is_refused_by_name() {
+        let push = |chunks: &[&[u8]]| {
+            let mut assembler = Assembler::default();
+            let mut last = Ok(None);
+            for chunk in chunks {
+                last = assembler.push(chunk);
+            }
+            last
+        };
+        let full = chunks(vec![7; MAX_MESSAGE]).remove(0);
+        let short = &full[..full.len() - 1];
+        assert_eq!(push(&[&[]]), Err(FramingError::Header));
+        assert_eq!(push(&[&[0, 0, 0, 0, 1, 9]]), Err(FramingError::Header));
+        assert_eq!(push(&[&[3, 9]]), Err(FramingError::Header));
+        assert_eq!(push(&[&[1, 0, 0, 0]]), Err(FramingError::Header));
+        assert_eq!(push(&[&[1, 0, 0, 0, 0]]), Err(FramingError::MessageLength { got: 0 }));
+        assert_eq!(push(&[&[1, 0, 4, 0, 1, 9]]), Err(FramingError::MessageLength { got: MAX_MESSAGE + 1 }));
+        assert_eq!(push(&[&[1, 0, 0, 0, 2, 9]]), Err(FramingError::ChunkLength { expected: 2, got: 1 }));
+        assert_eq!(push(&[&[1, 0, 0, 0, 1, 9, 9]]), Err(FramingError::ChunkLength { expected: 1, got: 2 }));
+        assert_eq!(push(&[short]), Err(FramingError::ChunkLength { expected: 16_379, got: 16_378 }));
+        assert_eq!(push(&[&full, &full]), Err(FramingError::Unfinished));
+        assert_eq!(push(&[&[2, 9]]), Err(FramingError::NothingBegun));
+        assert_eq!(push(&[&full, &[2]]), Err(FramingError::ChunkLength { expected: 16_383, got: 0 }));
+        assert_eq!(push(&[&[1, 0, 0, 0, 1, 9], &[2, 9]]), Err(FramingError::NothingBegun));
+        assert_eq!(push(&[&vec![1; MAX_CHUNK + 1]]), Err(FramingError::ChunkTooLong { got: MAX_CHUNK + 1 }));
+    }
+
+    proptest! {
+        #[test]
+        fn messages_come_out_as_they_went_in(
+            messages in prop::collection::vec(prop::collection::vec(any::<u8>(), 1..60_000), 1..4)
+        ) {
+            let mut assembler = Assembler::default();
+            for message in messages {
+                let cut = chunks(message.clone());
+                let (last, rest) = cut.split_last().unwrap();
+                for chunk in rest {
+                    prop_assert_eq!(assembler.push(chunk), Ok(None));
+                }
+                prop_assert_eq!(assembler.push(last), Ok(Some(message)));
+            }
+        }
+
+        #[test]
+        fn no_chunks_make_the_assembler_panic_or_keep_too_much(
+            chunks in prop::collection::vec(prop::collection::vec(prop_oneof![0..4_u8, any::<u8>()], 0..40), 0..40)
+        ) {
+            let mut assembler = Assembler::default();
+            for chunk in &chunks {
+                if let Ok(Some(message)) = assembler.push(chunk) {
+                    prop_assert!((1..=MAX_MESSAGE).contains(&message.len()));
+                }
+                prop_assert!(assembler.partial.len() <= MAX_MESSAGE);
+            }
+        }
+
+        #[test]
+        fn a_chunk_that_is_lost_or_cut_never_gives_a_wrong_message(
+            length in 1..MAX_MESSAGE, lost in any::<prop::sample::Index>(), cut in 0..MAX_CHUNK
+        ) {
+            let message: Vec<u8> = (0..length).map(|at| (at * 31 + at / 251) as u8).collect();
+            let mut whole = chunks(message.clone());
+            let at = lost.index(whole.len());
+            let shorter = cut.min(whole[at].len() - 1);
+            whole[at].truncate(shorter);
+            let mut assembler = Assembler::default();
+            prop_assert!(whole.iter().all(|chunk| !matches!(assembler.push(chunk), Ok(Some(_)))));
+        }
+    }
 }

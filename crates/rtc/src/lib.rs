@@ -26,7 +26,7 @@ pub use config::{HostPort, IceConfig, IcePolicy, StunServer, Transport, TurnServ
 pub use error::{CloseReason, ConnectError, LinkError};
 pub use fingerprint::{Fingerprint, FingerprintError};
 pub use link::{CandidateKind, DataLink, LinkState, PathEnd, PathReport};
-pub use progress::{Observer, Progress};
+pub use progress::{Observer, Progress, ServerFailure};
 
 #[cfg(not(target_arch = "wasm32"))]
 pub use native::{Connecting, Link, Offering, answer, offer};

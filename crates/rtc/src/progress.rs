@@ -1,7 +1,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::{CloseReason, PathReport};
+use crate::{CloseReason, HostPort, PathReport, Transport};
 
 /// What a connection does, in the order in which it happens; for a progress line and for a log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -9,6 +9,15 @@ use crate::{CloseReason, PathReport};
 pub enum Progress {
     /// Looking for addresses: interfaces, STUN, TURN.
     Gathering,
+    /// A STUN or TURN server was of no use. The others go on.
+    ServerFailed {
+        /// The server.
+        server: HostPort,
+        /// How it was to be reached.
+        transport: Transport,
+        /// What went wrong.
+        why: ServerFailure,
+    },
     /// Addresses were found: how many of each kind.
     Gathered {
         /// Addresses of this machine.
@@ -30,6 +39,30 @@ pub enum Progress {
     Up(PathReport),
     /// The link has ended.
     Closed(CloseReason),
+}
+
+/// Why a STUN or TURN server was of no use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServerFailure {
+    /// Its name has no address.
+    #[error("the server's name is not known")]
+    NotFound,
+    /// No connection, or it broke.
+    #[error("the server cannot be reached")]
+    Unreachable,
+    /// Its certificate is not by an authority that is trusted, or not for its name.
+    #[error("the server's certificate is not trusted")]
+    NotTrusted,
+    /// It does not take the user name and password.
+    #[error("the server does not take the user name and password")]
+    Credentials,
+    /// It gives no address for another reason: a quota, a limit.
+    #[error("the server refuses to relay")]
+    Refused,
+    /// It did not answer in time.
+    #[error("the server does not answer")]
+    Silent,
 }
 
 /// Where a connection reports its [`Progress`]: a function that must return at once.

@@ -24,8 +24,12 @@ use crate::{CloseReason, ConnectError, IceConfig, LinkError, LinkState, Observer
 /// Both sides check the path every 3 s; after two and a bit without a word it is down.
 const DOWN_AFTER: Duration = Duration::from_secs(7);
 
-/// How long `close` waits for the peer to acknowledge what was sent.
-const FLUSH: Duration = Duration::from_secs(3);
+/// How long `close` waits for the peer to acknowledge more of what was sent, and how long in all.
+const FLUSH_STEP: Duration = Duration::from_secs(3);
+const FLUSH: Duration = Duration::from_secs(30);
+
+/// How long the servers may take to hear that their relays are free.
+const RELEASE: Duration = Duration::from_secs(1);
 
 /// How often a NAT's binding is refreshed while no peer is known yet (RFC 8445 §11).
 const KEEP_BINDING: Duration = Duration::from_secs(15);
@@ -97,8 +101,15 @@ enum Phase {
     Opening(Instant),
     /// The channel is open.
     Open,
-    /// The last bytes are on their way until the deadline.
-    Closing(Instant),
+    /// The last bytes are on their way.
+    Closing {
+        /// Bytes that are not acknowledged yet.
+        left: usize,
+        /// When the peer must have acknowledged some more.
+        step: Instant,
+        /// When it is over in any case.
+        deadline: Instant,
+    },
 }
 
 /// One connection.
@@ -255,7 +266,8 @@ impl Driver {
                 if self.phase != Phase::Open {
                     return Err(CloseReason::Local);
                 }
-                self.phase = Phase::Closing(Instant::now() + FLUSH);
+                let now = Instant::now();
+                self.phase = Phase::Closing { left: usize::MAX, step: now + FLUSH_STEP, deadline: now + FLUSH };
             }
         }
         Ok(())
@@ -475,7 +487,7 @@ impl Driver {
     }
 
     fn is_open(&self) -> bool {
-        matches!(self.phase, Phase::Open | Phase::Closing(_))
+        matches!(self.phase, Phase::Open | Phase::Closing { .. })
     }
 
     fn report_path(&mut self) {
@@ -486,7 +498,7 @@ impl Driver {
         let phase = match self.phase {
             Phase::Offered => self.refresh,
             Phase::Checking(at) | Phase::Securing(at) | Phase::Opening(at) => at,
-            Phase::Closing(at) => at.min(self.last_heard + DOWN_AFTER),
+            Phase::Closing { step, deadline, .. } => step.min(deadline),
             Phase::Open if self.shared.state() == LinkState::Down => self.last_heard + self.give_up_after,
             Phase::Open => self.last_heard + DOWN_AFTER,
         };
@@ -512,13 +524,20 @@ impl Driver {
                 self.shared.set_state(LinkState::Down);
                 self.observer.notify(Progress::Down);
             }
-            Phase::Closing(at) => {
-                let acknowledged = self.chunk.is_empty() && self.buffered() == 0;
-                return Ok(acknowledged || now >= at);
+            Phase::Closing { left: before, step, deadline } => {
+                let left = self.unsent() + self.buffered();
+                let step = if left < before { now + FLUSH_STEP } else { step };
+                self.phase = Phase::Closing { left, step, deadline };
+                return Ok(left == 0 || now >= step || now >= deadline);
             }
             _ => {}
         }
         Ok(false)
+    }
+
+    /// Bytes that the engine has not taken yet.
+    fn unsent(&self) -> usize {
+        self.chunk.len() + self.outbox.bytes()
     }
 
     /// Bytes that the peer has not acknowledged.
@@ -537,7 +556,7 @@ impl Driver {
                 Some(complaint) => ConnectError::Dtls(complaint.clone()),
                 None => ConnectError::ChecksFailed,
             },
-            Phase::Offered | Phase::Open | Phase::Closing(_) => ConnectError::Closed,
+            Phase::Offered | Phase::Open | Phase::Closing { .. } => ConnectError::Closed,
         });
     }
 
@@ -573,7 +592,7 @@ impl Driver {
                 break;
             }
         }
-        let _ = tokio::time::timeout(FLUSH, self.sockets.release()).await;
+        let _ = tokio::time::timeout(RELEASE, self.sockets.release()).await;
     }
 }
 

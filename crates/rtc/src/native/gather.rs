@@ -14,7 +14,7 @@ use super::relay::Relay;
 use super::sockets::{Arrival, DATAGRAM, Sockets};
 use super::stun::{self, Binding, TransactionId};
 use super::{address, random};
-use crate::{ConnectError, IceConfig, IcePolicy, Observer, Progress, Transport};
+use crate::{ConnectError, HostPort, IceConfig, IcePolicy, Observer, Progress, ServerFailure, StunServer, Transport};
 
 /// First wait for a STUN answer; doubled with each repetition.
 const FIRST_REPEAT: Duration = Duration::from_millis(200);
@@ -44,7 +44,28 @@ struct Probe {
     next: Instant,
 }
 
-enum Ready {
+/// What a server that was asked has become.
+struct Server {
+    address: HostPort,
+    transport: Transport,
+    status: Status,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Status {
+    Asked,
+    /// We talk to a relay from this address; it has given us none yet.
+    Allocating(SocketAddr),
+    /// We send to a STUN server at this address; it has not answered.
+    Probing(SocketAddr),
+    Done,
+    Failed(ServerFailure),
+}
+
+/// A server's name is resolved and, for a relay, the connection to it is there; with its place in the list.
+type Ready = (usize, Result<Reached, ServerFailure>);
+
+enum Reached {
     Stun(SocketAddr),
     Relay(Box<Relay>),
 }
@@ -55,6 +76,9 @@ pub(crate) async fn gather(config: &IceConfig, observer: &Observer) -> Result<Ga
     observer.notify(Progress::Gathering);
     let mut gathering = Gathering::start(config).await?;
     gathering.run(Instant::now() + config.gather_timeout).await;
+    for (server, transport, why) in gathering.failures() {
+        observer.notify(Progress::ServerFailed { server, transport, why });
+    }
     let Gathering { found, hosts, relays, .. } = gathering;
     if found.candidates.is_empty() {
         return Err(ConnectError::NoLocalCandidates);
@@ -67,10 +91,9 @@ struct Gathering {
     found: Gathered,
     hosts: usize,
     relays: usize,
-    /// Servers that were asked for and have not answered.
-    allocating: usize,
+    servers: Vec<Server>,
     probes: Vec<Probe>,
-    pending: JoinSet<Option<Ready>>,
+    pending: JoinSet<Ready>,
     wants_reflexive: bool,
     wants_relay: bool,
 }
@@ -79,7 +102,7 @@ impl Gathering {
     async fn start(config: &IceConfig) -> Result<Self, ConnectError> {
         let mut found = Gathered::default();
         let mut hosts = 0;
-        let mut pending = JoinSet::new();
+        let (mut servers, mut pending) = (Vec::new(), JoinSet::new());
         if config.policy == IcePolicy::All {
             for ip in address::host_addresses(config).map_err(ConnectError::Socket)? {
                 // An address may go away between listing and binding.
@@ -87,8 +110,13 @@ impl Gathering {
                 found.candidates.extend(Candidate::host(base, "udp").ok());
                 hosts += 1;
             }
-            for server in config.stun.iter().cloned() {
-                pending.spawn(async move { address::resolve(&server.address).await.ok().map(Ready::Stun) });
+            for StunServer { address } in config.stun.iter().cloned() {
+                let at = servers.len();
+                servers.push(Server { address: address.clone(), transport: Transport::Udp, status: Status::Asked });
+                pending.spawn(async move {
+                    let found = address::resolve(&address).await;
+                    (at, found.map(Reached::Stun).map_err(|_| ServerFailure::NotFound))
+                });
             }
         }
         let tls = match config.turn.iter().any(|server| server.transport == Transport::Tls) {
@@ -96,16 +124,12 @@ impl Gathering {
             false => None,
         };
         for server in config.turn.iter().cloned() {
-            let tls = tls.clone();
+            let (at, tls) = (servers.len(), tls.clone());
+            let (address, transport) = (server.address.clone(), server.transport);
+            servers.push(Server { address, transport, status: Status::Asked });
             pending.spawn(async move {
-                let (address, transport) = (server.address.clone(), server.transport);
-                match Relay::connect(server, tls).await {
-                    Ok(relay) => Some(Ready::Relay(Box::new(relay))),
-                    Err(error) => {
-                        tracing::debug!(%address, %transport, %error, "relay not reached");
-                        None
-                    }
-                }
+                let relay = Relay::connect(server, tls).await;
+                (at, relay.map(|relay| Reached::Relay(Box::new(relay))))
             });
         }
         Ok(Gathering {
@@ -114,7 +138,7 @@ impl Gathering {
             found,
             hosts,
             relays: 0,
-            allocating: 0,
+            servers,
             probes: Vec::new(),
             pending,
         })
@@ -123,7 +147,7 @@ impl Gathering {
     async fn run(&mut self, deadline: Instant) {
         let (mut deadline, mut settled) = (deadline, false);
         let mut buffer = [0; DATAGRAM];
-        while !(self.pending.is_empty() && self.probes.is_empty() && self.allocating == 0) {
+        while self.servers.iter().any(|server| !matches!(server.status, Status::Done | Status::Failed(_))) {
             if !settled && self.has_one_of_each() {
                 settled = true;
                 deadline = deadline.min(Instant::now() + SETTLE);
@@ -131,7 +155,7 @@ impl Gathering {
             let repeat = self.probes.iter().map(|probe| probe.next).min().unwrap_or(deadline);
             tokio::select! {
                 Some(joined) = self.pending.join_next() => {
-                    if let Ok(Some(ready)) = joined {
+                    if let Ok(ready) = joined {
                         self.ready(ready);
                     }
                 }
@@ -151,25 +175,53 @@ impl Gathering {
         (!self.wants_reflexive || !self.found.bindings.is_empty()) && (!self.wants_relay || self.relays > 0)
     }
 
-    fn ready(&mut self, ready: Ready) {
-        match ready {
-            Ready::Relay(relay) => {
-                self.allocating += 1;
+    fn ready(&mut self, (at, reached): Ready) {
+        self.servers[at].status = match reached {
+            Err(why) => Status::Failed(why),
+            Ok(Reached::Relay(relay)) => {
+                let local = relay.local();
                 self.found.sockets.add_relay(*relay);
+                Status::Allocating(local)
             }
-            Ready::Stun(server) => {
-                let bases: Vec<_> = self.found.sockets.bases().collect();
-                let now = Instant::now();
-                // A loopback address gets nowhere but to a loopback server.
-                let fits = |base: &SocketAddr| {
-                    base.is_ipv4() == server.is_ipv4() && base.ip().is_loopback() == server.ip().is_loopback()
-                };
-                for base in bases.into_iter().filter(fits) {
-                    self.probes.push(Probe { id: random(), base, server, repeat: FIRST_REPEAT, next: now });
-                }
-                self.repeat(now);
-            }
+            Ok(Reached::Stun(server)) => self.probe(server),
+        };
+    }
+
+    /// Asks a STUN server from every address that may reach it.
+    fn probe(&mut self, server: SocketAddr) -> Status {
+        // A loopback address gets nowhere but to a loopback server.
+        let fits = |base: &SocketAddr| {
+            base.is_ipv4() == server.is_ipv4() && base.ip().is_loopback() == server.ip().is_loopback()
+        };
+        let bases: Vec<_> = self.found.sockets.bases().filter(fits).collect();
+        if bases.is_empty() {
+            return Status::Failed(ServerFailure::Unreachable);
         }
+        let next = Instant::now();
+        for base in bases {
+            self.probes.push(Probe { id: random(), base, server, repeat: FIRST_REPEAT, next });
+        }
+        self.repeat(next);
+        Status::Probing(server)
+    }
+
+    /// Sets the status of the server that has this one.
+    fn resolve(&mut self, from: Status, to: Status) {
+        if let Some(server) = self.servers.iter_mut().find(|server| server.status == from) {
+            server.status = to;
+        }
+    }
+
+    /// The servers that were of no use.
+    fn failures(&self) -> impl Iterator<Item = (HostPort, Transport, ServerFailure)> {
+        self.servers.iter().filter_map(|server| {
+            let why = match server.status {
+                Status::Done => return None,
+                Status::Failed(why) => why,
+                Status::Asked | Status::Allocating(_) | Status::Probing(_) => ServerFailure::Silent,
+            };
+            Some((server.address.clone(), server.transport, why))
+        })
     }
 
     fn repeat(&mut self, now: Instant) {
@@ -183,16 +235,19 @@ impl Gathering {
     fn arrived(&mut self, arrival: &Arrival, buffer: &[u8]) {
         match *arrival {
             Arrival::Allocated { relayed, local } => {
-                self.allocating -= 1;
+                self.resolve(Status::Allocating(local), Status::Done);
                 self.relays += 1;
                 self.found.candidates.extend(Candidate::relayed(relayed, local, "udp").ok());
             }
-            Arrival::RelayFailed => self.allocating = self.allocating.saturating_sub(1),
+            Arrival::RelayFailed(local, why) => self.resolve(Status::Allocating(local), Status::Failed(why)),
             Arrival::Datagram { source, destination, length } => {
                 let Some(Binding::Success(id, mapped)) = stun::read(&buffer[..length]) else { return };
                 let asked = |probe: &Probe| probe.id == id && probe.server == source && probe.base == destination;
                 let Some(at) = self.probes.iter().position(asked) else { return };
                 self.probes.swap_remove(at);
+                if self.probes.iter().all(|probe| probe.server != source) {
+                    self.resolve(Status::Probing(source), Status::Done);
+                }
                 self.found.bindings.push((destination, source));
                 let Some(mapped) = mapped.filter(|mapped| *mapped != destination) else { return };
                 if !self.found.reflexive.contains(&mapped) {

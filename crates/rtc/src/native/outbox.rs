@@ -71,6 +71,11 @@ impl Receiver {
         self.queue.recv().await
     }
 
+    /// The room that is taken by what waits, or by what was taken out and is still held.
+    pub(crate) fn bytes(&self) -> usize {
+        QUEUE_BYTES - self.room.available_permits()
+    }
+
     /// The next message, if there is one now.
     pub(crate) fn try_recv(&mut self) -> Option<Queued> {
         self.queue.try_recv().ok()

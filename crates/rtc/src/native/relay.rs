@@ -20,8 +20,8 @@ use turn_client_proto::tcp::TurnClientTcp;
 use turn_client_proto::types::{AddressFamily, Instant as TurnInstant, TransportType, TurnCredentials};
 use turn_client_proto::udp::TurnClientUdp;
 
-use super::address;
-use crate::{Transport, TurnServer};
+use super::{address, stun};
+use crate::{ServerFailure, Transport, TurnServer};
 
 /// The most bytes that wait for a slow stream; datagrams beyond that are dropped, as a network would.
 const MAX_STREAM_BACKLOG: usize = 256 * 1024;
@@ -47,7 +47,7 @@ pub(crate) enum RelayEvent {
     /// A datagram from a peer: where from, and its length in the buffer.
     Datagram(SocketAddr, usize),
     /// The relay is of no more use.
-    Failed,
+    Failed(ServerFailure),
 }
 
 /// A connection to a TURN server, and the address that it gave us.
@@ -63,34 +63,16 @@ pub(crate) struct Relay {
     wake: Pin<Box<Sleep>>,
     received: Vec<u8>,
     waiting: VecDeque<(SocketAddr, Vec<u8>)>,
+    /// The server has asked for the password.
+    challenged: bool,
     failed: bool,
 }
 
 impl Relay {
     /// Connects to a server. The allocation is asked for by [`Relay::poll`].
-    pub(crate) async fn connect(server: TurnServer, tls: Option<TlsConnector>) -> io::Result<Relay> {
-        let remote = address::resolve(&server.address).await?;
-        let (io, local) = match server.transport {
-            Transport::Udp => {
-                let socket = UdpSocket::bind(address::any(remote)).await?;
-                socket.connect(remote).await?;
-                let local = socket.local_addr()?;
-                (Io::Datagrams(socket), local)
-            }
-            Transport::Tcp | Transport::Tls => {
-                let tcp = TcpStream::connect(remote).await?;
-                tcp.set_nodelay(true)?;
-                let local = tcp.local_addr()?;
-                let stream: Box<dyn Stream> = match tls {
-                    Some(tls) if server.transport == Transport::Tls => {
-                        let name = ServerName::try_from(server.address.host.clone()).map_err(io::Error::other)?;
-                        Box::new(tls.connect(name, tcp).await?)
-                    }
-                    _ => Box::new(tcp),
-                };
-                (Io::Stream { stream, backlog: VecDeque::new() }, local)
-            }
-        };
+    pub(crate) async fn connect(server: TurnServer, tls: Option<TlsConnector>) -> Result<Relay, ServerFailure> {
+        let remote = address::resolve(&server.address).await.map_err(|_| ServerFailure::NotFound)?;
+        let (io, local) = Self::reach(&server, remote, tls).await?;
         let mut config = TurnConfig::new(TurnCredentials::new(&server.username, server.credential()));
         config.set_address_family(if remote.is_ipv6() { AddressFamily::IPV6 } else { AddressFamily::IPV4 });
         let client = match io {
@@ -108,8 +90,35 @@ impl Relay {
             wake: Box::pin(tokio::time::sleep(std::time::Duration::ZERO)),
             received: vec![0; 16 * 1024],
             waiting: VecDeque::new(),
+            challenged: false,
             failed: false,
         })
+    }
+
+    /// Opens the socket or the stream to the server; gives our address as well.
+    async fn reach(
+        server: &TurnServer,
+        remote: SocketAddr,
+        tls: Option<TlsConnector>,
+    ) -> Result<(Io, SocketAddr), ServerFailure> {
+        let unreachable = |_: io::Error| ServerFailure::Unreachable;
+        if server.transport == Transport::Udp {
+            let socket = UdpSocket::bind(address::any(remote)).await.map_err(unreachable)?;
+            socket.connect(remote).await.map_err(unreachable)?;
+            let local = socket.local_addr().map_err(unreachable)?;
+            return Ok((Io::Datagrams(socket), local));
+        }
+        let tcp = TcpStream::connect(remote).await.map_err(unreachable)?;
+        tcp.set_nodelay(true).map_err(unreachable)?;
+        let local = tcp.local_addr().map_err(unreachable)?;
+        let stream: Box<dyn Stream> = match tls {
+            Some(tls) if server.transport == Transport::Tls => {
+                let name = ServerName::try_from(server.address.host.clone()).map_err(|_| ServerFailure::NotFound)?;
+                Box::new(tls.connect(name, tcp).await.map_err(|_| ServerFailure::NotTrusted)?)
+            }
+            _ => Box::new(tcp),
+        };
+        Ok((Io::Stream { stream, backlog: VecDeque::new() }, local))
     }
 
     /// How the server is reached.
@@ -186,7 +195,7 @@ impl Relay {
                         self.wake_now();
                         return Poll::Ready(RelayEvent::Allocated(address));
                     }
-                    TurnEvent::AllocationCreateFailed(_) => return self.fail("the server gave no address"),
+                    TurnEvent::AllocationCreateFailed(_) => return self.fail(ServerFailure::Refused),
                     TurnEvent::PermissionCreated(_, peer) => self.send_waiting(peer),
                     TurnEvent::PermissionCreateFailed(_, peer) => self.waiting.retain(|(to, _)| to.ip() != peer),
                     _ => {}
@@ -206,16 +215,22 @@ impl Relay {
                         continue;
                     }
                 }
-                TurnPollRet::Closed => return self.fail("the server ended the allocation"),
+                TurnPollRet::Closed => return self.fail(ServerFailure::Refused),
                 _ => {}
             }
             let length = match ready!(self.io.poll_read(cx, &mut self.received)) {
-                Ok(0) if matches!(self.io, Io::Stream { .. }) => return self.fail("the server closed the connection"),
+                Ok(0) if matches!(self.io, Io::Stream { .. }) => return self.fail(ServerFailure::Unreachable),
                 Ok(length) => length,
                 // An ICMP error on a datagram socket; the protocol repeats what was lost.
                 Err(_) if matches!(self.io, Io::Datagrams(_)) => continue,
-                Err(_) => return self.fail("the connection to the server broke"),
+                Err(_) => return self.fail(ServerFailure::Unreachable),
             };
+            if self.relayed.is_none() && stun::is_allocate_unauthenticated(&self.received[..length]) {
+                // The first one asks for the password. The client would take the second for a forgery and wait on.
+                if std::mem::replace(&mut self.challenged, true) {
+                    return self.fail(ServerFailure::Credentials);
+                }
+            }
             let transmit = Transmit::new(&self.received[..length], self.client.transport(), self.server, self.local);
             if let TurnRecvRet::PeerData(data) = self.client.recv(transmit, now)
                 && let Some(into) = buffer.get_mut(..data.data().len())
@@ -226,10 +241,10 @@ impl Relay {
         }
     }
 
-    fn fail(&mut self, why: &'static str) -> Poll<RelayEvent> {
-        tracing::debug!(server = %self.server, transport = %self.transport, why, "relay lost");
+    fn fail(&mut self, why: ServerFailure) -> Poll<RelayEvent> {
+        tracing::debug!(server = %self.server, transport = %self.transport, %why, "relay lost");
         self.failed = true;
-        Poll::Ready(RelayEvent::Failed)
+        Poll::Ready(RelayEvent::Failed(why))
     }
 
     fn send_waiting(&mut self, peer: IpAddr) {

@@ -9,7 +9,7 @@ use tokio::io::ReadBuf;
 use tokio::net::UdpSocket;
 
 use super::relay::{Relay, RelayEvent};
-use crate::Transport;
+use crate::{ServerFailure, Transport};
 
 /// Room for any datagram that the engine takes.
 pub(crate) const DATAGRAM: usize = 2048;
@@ -36,8 +36,8 @@ pub(crate) enum Arrival {
         /// Our end of the connection to the relay.
         local: SocketAddr,
     },
-    /// A relay is lost.
-    RelayFailed,
+    /// A relay is lost: our end of the connection to it, and why.
+    RelayFailed(SocketAddr, ServerFailure),
 }
 
 struct Base {
@@ -73,12 +73,6 @@ impl Sockets {
     pub(crate) fn extend(&mut self, other: Sockets) {
         self.bases.extend(other.bases);
         self.relays.extend(other.relays);
-    }
-
-    /// Closes every socket and relay that `keep` does not want, by its address.
-    pub(crate) fn retain(&mut self, keep: impl Fn(SocketAddr) -> bool) {
-        self.bases.retain(|base| keep(base.address));
-        self.relays.retain(|relay| relay.relayed().is_some_and(&keep));
     }
 
     /// The addresses of the UDP sockets.
@@ -162,6 +156,7 @@ fn poll_relay(relay: &mut Relay, cx: &mut Context<'_>, buffer: &mut [u8]) -> Pol
     relay.poll(cx, buffer).map(|event| match (event, relay.relayed()) {
         (RelayEvent::Allocated(relayed), _) => Arrival::Allocated { relayed, local },
         (RelayEvent::Datagram(source, length), Some(destination)) => Arrival::Datagram { source, destination, length },
-        (RelayEvent::Datagram(..) | RelayEvent::Failed, _) => Arrival::RelayFailed,
+        (RelayEvent::Datagram(..), None) => Arrival::RelayFailed(local, ServerFailure::Refused),
+        (RelayEvent::Failed(why), _) => Arrival::RelayFailed(local, why),
     })
 }

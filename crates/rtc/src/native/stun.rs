@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 const MAGIC: [u8; 4] = [0x21, 0x12, 0xA4, 0x42];
 const HEADER: usize = 20;
 const XOR_MAPPED_ADDRESS: u16 = 0x0020;
+const ERROR_CODE: u16 = 0x0009;
 
 /// What pairs a response with its request: 96 bits.
 pub(crate) type TransactionId = [u8; 12];
@@ -47,13 +48,24 @@ pub(crate) fn read(datagram: &[u8]) -> Option<Binding> {
     }
 }
 
+/// Whether this answers a request for a relay (RFC 8656 §7) with the error 401, Unauthenticated.
+pub(crate) fn is_allocate_unauthenticated(datagram: &[u8]) -> bool {
+    let Some((header, attributes)) = datagram.split_first_chunk::<HEADER>() else { return false };
+    header[..2] == [1, 0x13] && attribute(attributes, ERROR_CODE).is_some_and(|value| value.get(2..4) == Some(&[4, 1]))
+}
+
 /// Finds the attribute XOR-MAPPED-ADDRESS (RFC 8489 §14.2).
-fn mapped_address(mut attributes: &[u8], id: &TransactionId) -> Option<SocketAddr> {
+fn mapped_address(attributes: &[u8], id: &TransactionId) -> Option<SocketAddr> {
+    unmask(attribute(attributes, XOR_MAPPED_ADDRESS)?, id)
+}
+
+/// Finds the first attribute of a type.
+fn attribute(mut attributes: &[u8], wanted: u16) -> Option<&[u8]> {
     loop {
         let (head, rest) = attributes.split_first_chunk::<4>()?;
         let length = usize::from(u16::from_be_bytes([head[2], head[3]]));
-        if u16::from_be_bytes([head[0], head[1]]) == XOR_MAPPED_ADDRESS {
-            return unmask(rest.get(..length)?, id);
+        if u16::from_be_bytes([head[0], head[1]]) == wanted {
+            return rest.get(..length);
         }
         attributes = rest.get(length.next_multiple_of(4)..)?;
     }

@@ -4,7 +4,9 @@ use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use pumasi_rtc::{CandidateKind, DataLink, IceConfig, IcePolicy, Link, Observer, Progress, Transport, TurnServer};
+use pumasi_rtc::{
+    CandidateKind, ConnectError, DataLink, IceConfig, IcePolicy, Link, Progress, ServerFailure, Transport, TurnServer,
+};
 use tempfile::TempDir;
 use tokio::time::timeout;
 
@@ -149,7 +151,17 @@ async fn a_relay_whose_certificate_is_not_trusted_is_not_used() {
     let Some(turn) = Turn::start("a_relay_whose_certificate_is_not_trusted_is_not_used") else { return };
     let mut config = turn.config(&format!("turns:localhost:{}", turn.tls_port));
     config.extra_roots.clear();
-    assert!(pumasi_rtc::offer(&config, Observer::silent()).await.is_err());
+    assert_eq!(why_no_relay(&config).await, ServerFailure::NotTrusted);
+}
+
+/// Why the only server of a configuration gives no relay.
+async fn why_no_relay(config: &IceConfig) -> ServerFailure {
+    let (observer, seen) = recorder();
+    assert!(matches!(pumasi_rtc::offer(config, observer).await, Err(ConnectError::NoLocalCandidates)));
+    match seen.lock().unwrap()[1..] {
+        [Progress::ServerFailed { why, .. }] => why,
+        ref other => panic!("{other:?}"),
+    }
 }
 
 #[tokio::test]
@@ -158,7 +170,7 @@ async fn a_wrong_password_gives_no_relay_and_is_not_waited_for() {
     let mut config = turn.config(&format!("turn:127.0.0.1:{}", turn.port));
     config.turn = vec![TurnServer::new(&format!("turn:127.0.0.1:{}", turn.port), "pumasi", "wrong").unwrap()];
     let began = Instant::now();
-    assert!(pumasi_rtc::offer(&config, Observer::silent()).await.is_err());
+    assert_eq!(why_no_relay(&config).await, ServerFailure::Credentials);
     assert!(began.elapsed() < config.gather_timeout, "{:?}", began.elapsed());
 }
 

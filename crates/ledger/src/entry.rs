@@ -211,7 +211,8 @@ impl Entry {
     /// # Errors
     /// [`EntryError`], by what is wrong first.
     pub fn from_json(json: &[u8]) -> Result<Self, EntryError> {
-        let value: serde_json::Value = serde_json::from_slice(json).map_err(|e| EntryError::Malformed(e.to_string()))?;
+        let value: serde_json::Value =
+            serde_json::from_slice(json).map_err(|e| EntryError::Malformed(e.to_string()))?;
         Self::from_value(value)
     }
 

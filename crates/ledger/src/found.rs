@@ -54,7 +54,8 @@ pub(crate) async fn found<S: Store, P: Provider>(
 
     let head = restored.head();
     let sealed = SealedHead { owner, generation, head, count: head.sequence };
-    let mut writer = Writer { store: &store, head: seal_head(&provider, &keys, &sealed, now)?, generation, slots, at: None };
+    let mut writer =
+        Writer { store: &store, head: seal_head(&provider, &keys, &sealed, now)?, generation, slots, at: None };
     for chunk in entries.chunks(MAX_BATCH_ENTRIES) {
         let chunk = chunk.iter().map(|entry| seal_entry(&provider, &keys, entry)).collect::<Result<_, _>>()?;
         writer.write(chunk, Vec::new()).await?;

@@ -32,6 +32,19 @@ pub(crate) struct Inner<S, P> {
     state: Mutex<State>,
 }
 
+/// A transaction that the store has taken over.
+struct Handed<C> {
+    /// Number of the entry that it began at.
+    base: u64,
+    head: Head,
+    epoch: u64,
+    commit: C,
+}
+
+/// What a store's commit is.
+trait Committing: Future<Output = Result<(), StoreError>> + MaybeSend + 'static {}
+impl<F: Future<Output = Result<(), StoreError>> + MaybeSend + 'static> Committing for F {}
+
 pub(crate) struct State {
     /// The last entry handed to the store: what the next transaction begins at.
     pub(crate) tip: Head,
@@ -196,7 +209,7 @@ impl<S: Store, P: Provider> Ledger<S, P> {
         let handed = self.hand_over(tx);
         let inner = Arc::clone(&self.inner);
         async move {
-            let (head, epoch, commit) = handed?;
+            let Handed { base, head, epoch, commit } = handed?;
             let result = commit.await;
             let mut state = inner.state();
             match result {
@@ -210,7 +223,7 @@ impl<S: Store, P: Provider> Ledger<S, P> {
                     state.stale |= state.epoch == epoch;
                     Err(match error {
                         StoreError::Duplicate { existing } => LedgerError::Duplicate { existing },
-                        StoreError::Conflict { found, .. } => LedgerError::Conflict { base: head.sequence, tip: found },
+                        StoreError::Conflict { found, .. } => LedgerError::Conflict { base, tip: found },
                         other => LedgerError::Store(other),
                     })
                 }
@@ -218,15 +231,11 @@ impl<S: Store, P: Provider> Ledger<S, P> {
         }
     }
 
-    #[expect(clippy::type_complexity, reason = "the future has no name")]
-    fn hand_over(
-        &self,
-        tx: Tx,
-    ) -> Result<(Head, u64, impl Future<Output = Result<(), StoreError>> + MaybeSend + 'static + use<S, P>), LedgerError>
-    {
+    fn hand_over(&self, tx: Tx) -> Result<Handed<impl Committing + use<S, P>>, LedgerError> {
         let inner = &*self.inner;
         let (provider, keys) = (&inner.provider, &inner.keys);
-        let entries = tx.entries.iter().map(|entry| seal_entry(provider, keys, entry)).collect::<Result<Vec<_>, _>>()?;
+        let entries =
+            tx.entries.iter().map(|entry| seal_entry(provider, keys, entry)).collect::<Result<Vec<_>, _>>()?;
         let at = tx.entries.last().map_or(Timestamp(0), |entry| entry.at);
         let mut cells = Vec::with_capacity(tx.cells.len());
         for ((space, key), value) in &tx.cells {
@@ -259,7 +268,7 @@ impl<S: Store, P: Provider> Ledger<S, P> {
         state.generation = tx.generation;
         state.accounts.settle(tx.accounts);
         // Under the lock, so that batches reach the store in the order of their heads.
-        Ok((head, state.epoch, inner.store.commit(batch)))
+        Ok(Handed { base: tx.base.sequence, head, epoch: state.epoch, commit: inner.store.commit(batch) })
     }
 
     async fn reload(&self) -> Result<(), LedgerError> {
@@ -287,4 +296,3 @@ impl<S, P> Inner<S, P> {
         self.state.lock().expect("no code panics while it holds the lock")
     }
 }
-

@@ -14,6 +14,7 @@
 //! It has no clock, no random generator and no file: those come as arguments, the provider and the store.
 
 mod accounts;
+mod audit;
 mod backup;
 mod document;
 mod entry;
@@ -29,11 +30,14 @@ mod read;
 mod seals;
 mod tx;
 
+#[cfg(any(test, feature = "contract-tests"))]
+pub mod contract;
 pub mod export;
 pub mod memory;
 pub mod store;
 
 pub use accounts::{Account, Accounts, Countersigned, MAX_PENDING, OverLimit};
+pub use audit::{AuditReport, DocumentChecker, MAX_FINDINGS, Quote, SignedDocument, Statement};
 pub use entry::{Body, Entry, EntryError, Head, Outcome, TransferId};
 pub use error::LedgerError;
 pub use finding::{Finding, Part};

@@ -1,6 +1,8 @@
 //! A store in memory: for tests, simulations, and ledgers that are read from an export and thrown away.
 
-use crate::store::{Batch, Expected, Header, KeySlot, MAX_PAGE, Space, Store, StoreError, StoredCell, StoredEntry, Tag};
+use crate::store::{
+    Batch, Expected, Header, KeySlot, MAX_PAGE, Space, Store, StoreError, StoredCell, StoredEntry, Tag,
+};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::future::{Future, ready};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -43,10 +45,10 @@ impl MemoryStore {
 impl State {
     fn apply(&mut self, batch: Batch) -> Result<(), StoreError> {
         batch.check()?;
-        let found = self.header.as_ref().map(|(sequence, generation, _)| Expected {
-            sequence: *sequence,
-            generation: *generation,
-        });
+        let found = self
+            .header
+            .as_ref()
+            .map(|(sequence, generation, _)| Expected { sequence: *sequence, generation: *generation });
         if found != batch.expected {
             let (found, generation) = found.map_or((0, 0), |found| (found.sequence, found.generation));
             return Err(StoreError::Conflict { found, generation });
@@ -124,5 +126,15 @@ impl Store for MemoryStore {
         let state = self.lock();
         let found = state.cells.range((from, until)).take(page(limit));
         Ok(found.map(|(&(space, key), token)| StoredCell { space, key, token: token.clone() }).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keeps_the_contract() {
+        futures::executor::block_on(crate::contract::check(async || MemoryStore::new()));
     }
 }

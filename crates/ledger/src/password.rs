@@ -38,12 +38,7 @@ impl<S: Store, P: Provider> Ledger<S, P> {
     }
 
     /// The slot that `old` opens, and a new one for `new` in the other place.
-    async fn second_slot(
-        &self,
-        old: &Password,
-        new: &Password,
-        now: Timestamp,
-    ) -> Result<(u8, KeySlot), LedgerError> {
+    async fn second_slot(&self, old: &Password, new: &Password, now: Timestamp) -> Result<(u8, KeySlot), LedgerError> {
         let inner = &*self.inner;
         let (used, _) = Keys::unlock(&inner.provider, &self.slots().await?, old).await?;
         let slot = inner.keys.wrap(&inner.provider, (used + 1) % MAX_SLOTS, new, now).await?;

@@ -5,10 +5,13 @@
 
 #[path = "suite/block_on.rs"]
 mod block_on;
+#[path = "suite/example.rs"]
+mod example;
 #[path = "suite/hex.rs"]
 mod hex;
 
 use block_on::block_on;
+use example::example;
 use hex::hex;
 use pumasi_crypto::fernet::{self, FernetKey};
 use pumasi_crypto::jose::{self, Jws};
@@ -35,15 +38,17 @@ fn setting(variable: &str, otherwise: &str) -> PathBuf {
 }
 
 /// A command for a script of ours in Python, if there is a Python with these modules.
-fn python(script: &str, modules: &str) -> Result<Command, String> {
+fn python_peer(script: &str, modules: &str) -> Result<Command, String> {
+    let mut command = python(modules)?;
+    command.arg(workspace().join("testing/foreign/crypto").join(script));
+    Ok(command)
+}
+
+/// Python, if there is one with these modules.
+fn python(modules: &str) -> Result<Command, String> {
     let python = setting("PUMASI_PYTHON", "target/foreign/venv/bin/python");
-    let found = Command::new(&python).args(["-c", &format!("import {modules}")]).output();
-    match found {
-        Ok(output) if output.status.success() => {
-            let mut command = Command::new(python);
-            command.arg(workspace().join("testing/foreign/crypto").join(script));
-            Ok(command)
-        }
+    match Command::new(&python).args(["-c", &format!("import {modules}")]).output() {
+        Ok(output) if output.status.success() => Ok(Command::new(python)),
         Ok(_) => Err(format!("{} has no {modules}", python.display())),
         Err(error) => Err(format!("{}: {error}", python.display())),
     }
@@ -141,7 +146,7 @@ fn the_envelope_goes_both_ways(command: Command) {
 
 #[test]
 fn jwcrypto_and_we_read_each_other() {
-    match python("jwcrypto_peer.py", "jwcrypto") {
+    match python_peer("jwcrypto_peer.py", "jwcrypto") {
         Ok(command) => the_envelope_goes_both_ways(command),
         Err(reason) => println!("SKIPPED jwcrypto_and_we_read_each_other: {reason}"),
     }
@@ -149,7 +154,7 @@ fn jwcrypto_and_we_read_each_other() {
 
 #[test]
 fn joserfc_and_we_read_each_other() {
-    match python("joserfc_peer.py", "joserfc") {
+    match python_peer("joserfc_peer.py", "joserfc") {
         Ok(command) => the_envelope_goes_both_ways(command),
         Err(reason) => println!("SKIPPED joserfc_and_we_read_each_other: {reason}"),
     }
@@ -165,7 +170,7 @@ fn node_jose_and_we_read_each_other() {
 
 #[test]
 fn python_cryptography_opens_our_files_and_we_open_theirs() {
-    let command = match python("cryptography_peer.py", "cryptography.hazmat.primitives.hpke") {
+    let command = match python_peer("cryptography_peer.py", "cryptography.hazmat.primitives.hpke") {
         Ok(command) => command,
         Err(reason) => {
             println!("SKIPPED python_cryptography_opens_our_files_and_we_open_theirs: {reason}");
@@ -205,6 +210,24 @@ fn python_cryptography_opens_our_files_and_we_open_theirs() {
     assert_eq!(answer["unsealed"], text);
     let theirs = hex(answer["sealed"].as_str().unwrap());
     assert_eq!(**block_on(sealed::open(&PROVIDER, &recipient, b"offer", &theirs)).unwrap(), *text.as_bytes());
+}
+
+#[test]
+fn the_python_of_the_specification_opens_its_token() {
+    const KEYS: &str = include_str!("../../../docs/spec/keys.md");
+    let mut command = match python("cryptography") {
+        Ok(command) => command,
+        Err(reason) => {
+            println!("SKIPPED the_python_of_the_specification_opens_its_token: {reason}");
+            return;
+        }
+    };
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("token.txt"), example(KEYS, "fernet")).unwrap();
+    command.current_dir(&folder).env("PYTHONUTF8", "1").args(["-c", example(KEYS, "open-token")]);
+    let child = command.stdout(Stdio::piped()).spawn().unwrap();
+    let printed = String::from_utf8(finish(child, &command)).unwrap();
+    assert_eq!(printed.trim_end(), example(KEYS, "fernet-plaintext"));
 }
 
 #[test]

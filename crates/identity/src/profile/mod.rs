@@ -22,7 +22,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 use std::fmt;
 
-/// Bytes in a profile. A libp2p packet ends at 16 KiB, and one with every bound used up has 6.4 kB.
+/// Bytes in a profile. With every bound used up it has 7.7 kB, with 2048-bit keys and one service 3.5 kB; a libp2p
+/// packet ends at 16 KiB.
 pub const MAX_PROFILE: usize = 8_192;
 
 /// The public keys in a profile.

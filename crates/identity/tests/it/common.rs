@@ -5,6 +5,7 @@ use pumasi_crypto::jcs;
 use pumasi_identity::{Did, KeyFiles, SignedProfile, data_integrity};
 use pumasi_units::Timestamp;
 use serde_json::Value;
+use std::sync::LazyLock;
 
 /// 2026-11-21T08:00:00Z, when Alice's profile was made.
 pub(crate) const CREATED: Timestamp = Timestamp(1_795_248_000_000);
@@ -19,7 +20,14 @@ pub(crate) fn alice_json() -> &'static str {
 }
 
 pub(crate) fn alice() -> SignedProfile {
-    SignedProfile::verify(alice_json().as_bytes(), NOW).expect("the vector is valid")
+    static ALICE: LazyLock<SignedProfile> =
+        LazyLock::new(|| SignedProfile::verify(alice_json().as_bytes(), NOW).expect("the vector is valid"));
+    ALICE.clone()
+}
+
+pub(crate) fn bob() -> SignedProfile {
+    static BOB: LazyLock<SignedProfile> = LazyLock::new(|| somebody(0xb0, "Bob"));
+    BOB.clone()
 }
 
 pub(crate) fn alice_files() -> KeyFiles {

@@ -1,4 +1,4 @@
-use crate::common::{ALICE_SEED, NOW, alice, alice_json, resign, somebody};
+use crate::common::{ALICE_SEED, NOW, alice, alice_json, bob, resign, somebody};
 use pumasi_identity::{Contact, KeyChange, ProfileChange, RollbackError, SignedProfile, Trust};
 use serde_json::Value;
 
@@ -52,7 +52,7 @@ fn a_renewal_is_taken_quietly_and_new_keys_are_reported() {
 
 #[test]
 fn a_contact_keeps_the_name_that_we_gave() {
-    let mut contact = Contact::first_use(somebody(0xb0, "Bob"), NOW);
+    let mut contact = Contact::first_use(bob(), NOW);
     assert_eq!(contact.name, "Bob");
     contact.name = "밥".to_owned();
     let read: Contact = serde_json::from_str(&serde_json::to_string(&contact).unwrap()).unwrap();

@@ -1,4 +1,4 @@
-use crate::common::{NOW, alice, somebody};
+use crate::common::{NOW, alice, bob};
 use proptest::prelude::*;
 use pumasi_identity::SignedProfile;
 use pumasi_identity::pairing::{
@@ -60,10 +60,6 @@ impl Side {
     pub(crate) fn paired_with(&self) -> Option<&SignedProfile> {
         self.ends.first().and_then(|end| end.as_ref().ok())
     }
-}
-
-pub(crate) fn bob() -> SignedProfile {
-    somebody(0xb0, "Bob")
 }
 
 pub(crate) fn inviter(us: SignedProfile) -> Side {

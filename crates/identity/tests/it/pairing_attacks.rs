@@ -1,7 +1,7 @@
 //! Somebody between the two, who knows the code and carries every message.
 
-use crate::common::{alice, somebody};
-use crate::pairing::{Side, acceptor, bob, exchange, inviter};
+use crate::common::{alice, bob, somebody};
+use crate::pairing::{Side, acceptor, exchange, inviter};
 use pumasi_crypto::x25519::EphemeralSecret;
 use pumasi_crypto::{b64, jcs};
 use pumasi_identity::SignedProfile;

@@ -1,9 +1,9 @@
-use crate::common::{alice, somebody};
+use crate::common::{alice, bob, somebody};
 use pumasi_identity::safety_number;
 
 #[test]
 fn both_people_see_the_same_sixty_digits() {
-    let (alice, bob) = (alice(), somebody(0xb0, "Bob"));
+    let (alice, bob) = (alice(), bob());
     let number = safety_number(alice.did(), bob.did());
     assert_eq!(number, safety_number(bob.did(), alice.did()));
     let text = number.to_string();
@@ -13,6 +13,6 @@ fn both_people_see_the_same_sixty_digits() {
 
 #[test]
 fn an_impostor_changes_the_number() {
-    let (alice, bob, mallory) = (alice(), somebody(0xb0, "Bob"), somebody(0x66, "Bob"));
+    let (alice, bob, mallory) = (alice(), bob(), somebody(0x66, "Bob"));
     assert_ne!(safety_number(alice.did(), bob.did()), safety_number(alice.did(), mallory.did()));
 }

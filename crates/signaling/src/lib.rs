@@ -4,9 +4,21 @@
 //! Sans-I/O: time, randomness and keys come in as arguments.
 //!
 //! - [`Slot`], [`PairSlots`]: places in the DHT that nobody else can find; [`MailboxRecord`]: what lies there.
+//! - [`Signal`], [`SignedSignal`]: offer, answer, reject, signed by a DID; [`PairMailbox`] seals them for the DHT.
+//! - [`pack`], [`Parcel`]: the messages of a pairing, in slots that a typed code leads to.
 
+mod mailbox;
+mod nonce;
+mod parcel;
 mod record;
+mod sdp;
+mod signal;
 mod slot;
 
+pub use mailbox::PairMailbox;
+pub use nonce::Nonce;
+pub use parcel::{MAX_PARTS, Parcel, pack};
 pub use record::{MAX_CONTENT, MAX_LIFETIME, MAX_RECORD, MailboxRecord, RecordError, Valid};
-pub use slot::{CLOCK_SKEW, CodeSide, EPOCH, PairSlots, Slot, epoch};
+pub use sdp::{MAX_SDP, Sdp};
+pub use signal::{Content, MAX_SIGNAL, MAX_SIGNAL_LIFE, RejectReason, SIGNAL_TYP, Signal, SignalError, SignedSignal};
+pub use slot::{CLOCK_SKEW, EPOCH, PairSlots, Slot, epoch};

@@ -2,7 +2,7 @@ use crate::RecordError;
 use aes_gcm::aead::{Aead as _, Payload};
 use aes_gcm::{Aes256Gcm, KeyInit as _};
 use pumasi_crypto::{ed25519::EphemeralSigner, hash};
-use pumasi_identity::Did;
+use pumasi_identity::{Did, pairing::Step};
 use pumasi_units::{Millis, Timestamp};
 use zeroize::{Zeroize as _, Zeroizing};
 
@@ -40,15 +40,11 @@ impl Slot {
         Self { public: signer.public(), signer, seal_key }
     }
 
-    /// One part of one step of a pairing: `secret` is what both derive from the typed code, `writer` says whose turn it
-    /// is, `step` counts that writer's messages, and `part` the records of a message that needs more than one.
+    /// One part of one step of a pairing: `secret` is what both derive from the typed code, `part` counts the records of
+    /// a message that needs more than one.
     #[must_use]
-    pub fn from_code(secret: &[u8; 32], writer: CodeSide, step: u8, part: u8) -> Self {
-        let side = match writer {
-            CodeSide::Inviter => b'i',
-            CodeSide::Acceptor => b'a',
-        };
-        Self::derive(secret, &[b"code".as_slice(), &[side, step, part]].concat())
+    pub fn from_code(secret: &[u8; 32], step: Step, part: u8) -> Self {
+        Self::derive(secret, &[b"code".as_slice(), &[step.number(), part]].concat())
     }
 
     /// Where the record lies: SHA-256 of the slot's public key.
@@ -93,15 +89,6 @@ impl Slot {
 /// The record key of a slot's public key.
 pub(crate) fn record_key(public: &[u8; 32]) -> [u8; 32] {
     hash::sha256(&[public]).0
-}
-
-/// Who writes into a slot of a pairing code.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CodeSide {
-    /// The one who printed the code.
-    Inviter,
-    /// The one who typed it.
-    Acceptor,
 }
 
 /// The slots of one pair: in each direction another one each hour.
@@ -170,10 +157,9 @@ mod tests {
             assert_eq!(a.incoming(epoch).record_key(), b.outgoing(epoch).record_key());
             assert!(keys.insert(a.outgoing(epoch).record_key()) && keys.insert(a.incoming(epoch).record_key()));
         }
-        for step in 0..4 {
+        for step in Step::ALL {
             for part in 0..4 {
-                assert!(keys.insert(Slot::from_code(&[7; 32], CodeSide::Inviter, step, part).record_key()));
-                assert!(keys.insert(Slot::from_code(&[7; 32], CodeSide::Acceptor, step, part).record_key()));
+                assert!(keys.insert(Slot::from_code(&[7; 32], step, part).record_key()));
             }
         }
     }

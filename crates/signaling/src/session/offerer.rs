@@ -1,0 +1,67 @@
+use super::pace::Pace;
+use crate::{Content, Nonce, Signal, SignalError, SignedSignal};
+use pumasi_crypto::hash::Digest;
+use pumasi_units::{Millis, Timestamp};
+
+/// An offer of ours that stands until it is answered, rejected, given up, or out of time.
+#[derive(Debug)]
+pub(super) struct Offerer {
+    pub(super) session: Nonce,
+    nonce: Nonce,
+    start: Timestamp,
+    pub(super) expires: Timestamp,
+    /// The offer and when to publish it again; nothing while it is being signed.
+    published: Option<(SignedSignal, Timestamp)>,
+}
+
+/// What an answer or reject did to our offer.
+pub(super) enum Heard {
+    Answered(crate::Sdp),
+    Rejected(crate::RejectReason),
+}
+
+impl Offerer {
+    pub(super) fn new(session: Nonce, nonce: Nonce, wait: Millis, now: Timestamp) -> Self {
+        Self { session, nonce, start: now, expires: now + wait, published: None }
+    }
+
+    /// Whether this is the offer that we drafted, now signed.
+    pub(super) fn is_draft_of(&self, signed: &Signal) -> bool {
+        self.published.is_none() && signed.nonce == self.nonce
+    }
+
+    pub(super) fn signed(&mut self, offer: SignedSignal, now: Timestamp) {
+        self.published = Some((offer, Pace::REPEATING.next(self.start, now)));
+    }
+
+    /// The id of the offer, once it is signed.
+    pub(super) fn id(&self) -> Option<Digest> {
+        self.published.as_ref().map(|(offer, _)| offer.id())
+    }
+
+    pub(super) fn poll_timeout(&self) -> Timestamp {
+        self.published.as_ref().map_or(self.expires, |(_, again)| self.expires.min(*again))
+    }
+
+    /// The offer, when it is time to publish it again.
+    pub(super) fn again(&mut self, now: Timestamp) -> Option<SignedSignal> {
+        let (offer, again) = self.published.as_mut().filter(|(_, again)| *again <= now)?;
+        *again = Pace::REPEATING.next(self.start, now);
+        Some(offer.clone())
+    }
+
+    /// Takes an answer or a reject. Only one that names this very offer and its session counts.
+    pub(super) fn handle(&self, signal: &Signal) -> Result<Heard, SignalError> {
+        let (Content::Answer { offer, .. } | Content::Reject { offer, .. }) = &signal.content else {
+            return Err(SignalError::Malformed);
+        };
+        if self.id() != Some(*offer) || signal.session != self.session {
+            return Err(SignalError::OtherOffer { offer: *offer });
+        }
+        Ok(match &signal.content {
+            Content::Answer { sdp, .. } => Heard::Answered(sdp.clone()),
+            Content::Reject { reason, .. } => Heard::Rejected(*reason),
+            Content::Offer { .. } => return Err(SignalError::Malformed),
+        })
+    }
+}

@@ -152,9 +152,11 @@ fn apply(savepoint: &Savepoint<'_>, batch: &Batch) -> rusqlite::Result<bool> {
         .prepare_cached("INSERT OR REPLACE INTO ledger (one, sequence, generation, head) VALUES (1, ?1, ?2, ?3)")?
         .execute(params![number(batch.sequence()), number(batch.generation), batch.head])?;
     for entry in &batch.entries {
-        savepoint
-            .prepare_cached("INSERT INTO entry (sequence, token, once) VALUES (?1, ?2, ?3)")?
-            .execute(params![number(entry.sequence), entry.token, entry.once.map(|tag| tag.0)])?;
+        savepoint.prepare_cached("INSERT INTO entry (sequence, token, once) VALUES (?1, ?2, ?3)")?.execute(params![
+            number(entry.sequence),
+            entry.token,
+            entry.once.map(|tag| tag.0)
+        ])?;
         for tag in &entry.tags {
             savepoint
                 .prepare_cached("INSERT OR IGNORE INTO tag (tag, sequence) VALUES (?1, ?2)")?

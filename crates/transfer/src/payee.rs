@@ -198,26 +198,9 @@ impl Payee {
     /// # Errors
     /// [`Invalid`] when it does not belong to this transfer and its accepted result. Nothing was changed.
     pub fn handle_bye(&mut self, message: &Verified<Bye>, quiet: bool, now: Timestamp) -> Result<(), Invalid> {
-        let Bye { from, transfer, result: quoted, balance, .. } = message.payload();
-        if *from != self.offer.peer {
-            return Err(Invalid::Sender { found: *from });
-        }
-        if *transfer != self.offer.id {
-            return Err(Invalid::Mismatch { field: "transfer" });
-        }
-        if balance.unit != *self.offer.money.unit() {
-            return Err(Invalid::Mismatch { field: "balance" });
-        }
-        let result = match &self.state {
-            Some(PayeeState::Accepted { result, .. }) => result.clone(),
-            Some(PayeeState::Countersigned { .. }) => return Ok(()),
-            Some(PayeeState::Received { .. } | PayeeState::Refused { .. }) | None => {
-                return Err(Invalid::Mismatch { field: "result" });
-            }
-        };
-        if document_id(&result) != Some(*quoted) {
-            return Err(Invalid::Mismatch { field: "result" });
-        }
+        self.check_bye(message)?;
+        let Some(PayeeState::Accepted { result, .. }) = &self.state else { return Ok(()) };
+        let result = result.clone();
         self.retry.stop();
         let document = message.document().to_owned();
         self.push(Output::Append(Body::Countersigned { id: self.offer.id, peer: self.offer.peer, result, document }));
@@ -256,6 +239,25 @@ impl Payee {
                 unreachable!("the driver signs only what it is asked to")
             }
         }
+    }
+
+    /// Whether an acknowledgement belongs to this transfer and its accepted result.
+    pub(crate) fn check_bye(&self, message: &Verified<Bye>) -> Result<(), Invalid> {
+        let Bye { from, transfer, result: quoted, balance, .. } = message.payload();
+        if *from != self.offer.peer {
+            return Err(Invalid::Sender { found: *from });
+        }
+        if *transfer != self.offer.id {
+            return Err(Invalid::Mismatch { field: "transfer" });
+        }
+        if balance.unit != *self.offer.money.unit() {
+            return Err(Invalid::Mismatch { field: "balance" });
+        }
+        let accepted = match &self.state {
+            Some(PayeeState::Accepted { result, .. } | PayeeState::Countersigned { result, .. }) => document_id(result),
+            Some(PayeeState::Received { .. } | PayeeState::Refused { .. }) | None => None,
+        };
+        if accepted == Some(*quoted) { Ok(()) } else { Err(Invalid::Mismatch { field: "result" }) }
     }
 
     fn accept(&mut self, now: Timestamp) {

@@ -241,15 +241,8 @@ impl Payer {
         quiet: bool,
         now: Timestamp,
     ) -> Result<(), Invalid> {
-        let TransferResult { from, transfer, outcome, payer_head, balance, .. } = message.payload();
-        self.check_sender(*from, *transfer)?;
-        if *payer_head != self.record.prev {
-            return Err(Invalid::Mismatch { field: "payer_head" });
-        }
-        if balance.unit != *self.record.money.unit() {
-            return Err(Invalid::Mismatch { field: "balance" });
-        }
-        match (&self.record.state, outcome) {
+        self.check_result(message)?;
+        match (&self.record.state, &message.payload().outcome) {
             (PayerState::Accepted { bye, .. }, Outcome::Accepted) => self.push(Output::Send(bye.clone().into_bytes())),
             (PayerState::Refused { .. }, Outcome::Refused { .. }) => {}
             (PayerState::Accepted { result, .. }, Outcome::Refused { .. })
@@ -364,6 +357,16 @@ impl Payer {
             }
             PayerState::Accepted { .. } | PayerState::Refused { .. } => {}
         }
+    }
+
+    /// Whether a result belongs to this transfer.
+    pub(crate) fn check_result(&self, message: &Verified<TransferResult>) -> Result<(), Invalid> {
+        let TransferResult { from, transfer, payer_head, balance, .. } = message.payload();
+        self.check_sender(*from, *transfer)?;
+        if *payer_head != self.record.prev {
+            return Err(Invalid::Mismatch { field: "payer_head" });
+        }
+        if balance.unit == *self.record.money.unit() { Ok(()) } else { Err(Invalid::Mismatch { field: "balance" }) }
     }
 
     fn check_sender(&self, from: Did, transfer: TransferId) -> Result<(), Invalid> {

@@ -3,7 +3,7 @@
 mod support;
 
 use pumasi_ledger::Body;
-use pumasi_transfer::{Decision, Event, Order, Policy, Record, Refusal};
+use pumasi_transfer::{Event, Order, Policy};
 use pumasi_units::Timestamp;
 use support::{NOW, Side, did, events, money, peer, sends};
 

@@ -9,13 +9,13 @@ use crate::message::{Balance, Bye, Kind, Nonce, Query, Received, Transfer, Trans
 use crate::output::{Action, Event};
 use crate::payee::Payee;
 use crate::payer::Payer;
-use crate::record::{PayeeState, Record, UnreadRecord};
+use crate::record::{Record, UnreadRecord};
 use crate::refusal::Refusal;
 use crate::rules::Facts;
 use pumasi_crypto::Provider;
 use pumasi_identity::Did;
 use pumasi_ledger::TransferId;
-use pumasi_units::Timestamp;
+use pumasi_units::{Timestamp, Unit};
 
 impl<P: Provider> Desk<P> {
     /// Takes a message that was opened already: [`receive`](Self::receive) for drivers that open several at a time.
@@ -101,9 +101,11 @@ impl<P: Provider> Desk<P> {
     ) -> Result<(), DeskError> {
         let id = message.payload().transfer;
         let mut payer = self.take_payer(books, id).await?;
-        let fits = payer.handle_received(message, now);
-        self.run_payer(books, payer, now).await?;
-        fits.map_err(|source| DeskError::Message { id, source })
+        if let Err(source) = payer.handle_received(message, now) {
+            self.keep_payer(payer);
+            return Err(DeskError::Message { id, source });
+        }
+        self.run_payer(books, payer, now).await
     }
 
     async fn handle_result(
@@ -114,18 +116,17 @@ impl<P: Provider> Desk<P> {
     ) -> Result<(), DeskError> {
         let TransferResult { transfer: id, from, head, .. } = *message.payload();
         let mut payer = self.take_payer(books, id).await?;
-        let mut quiet = false;
-        if !payer.is_settled() && payer.record().peer == from {
-            let claim = Claim { head, next: None, document: message.document().to_owned() };
-            let followed = self.follow(books, from, claim).await?;
-            quiet = followed.newest && self.nothing_else_under_way(&from, payer.record().money.unit(), &id);
-            if let Some(proof) = followed.fork {
-                self.event(from, id, Event::Forked(Box::new(proof)));
-            }
+        if let Err(source) = payer.check_result(message) {
+            self.keep_payer(payer);
+            return Err(DeskError::Message { id, source });
         }
-        let fits = payer.handle_result(message, quiet, now);
-        self.run_payer(books, payer, now).await?;
-        fits.map_err(|source| DeskError::Message { id, source })
+        let mut quiet = false;
+        if !payer.is_settled() {
+            let claim = Claim { head, next: None, document: message.document().to_owned() };
+            quiet = self.follow_about(books, from, claim, id, payer.record().money.unit()).await?;
+        }
+        payer.handle_result(message, quiet, now).map_err(|source| DeskError::Message { id, source })?;
+        self.run_payer(books, payer, now).await
     }
 
     async fn handle_bye(
@@ -137,22 +138,34 @@ impl<P: Provider> Desk<P> {
         let Bye { transfer: id, from, head, .. } = *message.payload();
         let Some(mut payee) = self.payees.remove(&id) else {
             return match self.record(books, &id).await? {
-                Some(record) if record.peer() == from => Ok(()),
+                Some(record) if record.peer() == from => Ok(()), // it was appended before
                 _ => Err(DeskError::UnknownTransfer { id }),
             };
         };
-        let mut quiet = false;
-        if payee.offer().peer == from && matches!(payee.state(), Some(PayeeState::Accepted { .. })) {
-            let claim = Claim { head, next: None, document: message.document().to_owned() };
-            let followed = self.follow(books, from, claim).await?;
-            quiet = followed.newest && self.nothing_else_under_way(&from, payee.offer().money.unit(), &id);
-            if let Some(proof) = followed.fork {
-                self.event(from, id, Event::Forked(Box::new(proof)));
-            }
+        if let Err(source) = payee.check_bye(message) {
+            self.payees.insert(id, payee);
+            return Err(DeskError::Message { id, source });
         }
-        let fits = payee.handle_bye(message, quiet, now);
-        self.run_payee(books, payee, now).await?;
-        fits.map_err(|source| DeskError::Message { id, source })
+        let claim = Claim { head, next: None, document: message.document().to_owned() };
+        let quiet = self.follow_about(books, from, claim, id, payee.offer().money.unit()).await?;
+        payee.handle_bye(message, quiet, now).map_err(|source| DeskError::Message { id, source })?;
+        self.run_payee(books, payee, now).await
+    }
+
+    /// Follows a peer's chain, tells of a fork, and says whether the peer's balance must be ours now.
+    async fn follow_about(
+        &mut self,
+        books: &mut impl Books,
+        signer: Did,
+        claim: Claim,
+        id: TransferId,
+        unit: &Unit,
+    ) -> Result<bool, DeskError> {
+        let followed = self.follow(books, signer, claim).await?;
+        if let Some(proof) = followed.fork {
+            self.event(signer, id, Event::Forked(Box::new(proof)));
+        }
+        Ok(followed.newest && self.nothing_else_under_way(&signer, unit, &id))
     }
 
     /// A payer asks about a transfer that has expired. Where it never came, it never will: that is a refusal.

@@ -118,10 +118,14 @@ impl<P: Provider> Desk<P> {
         now: Timestamp,
     ) -> Result<(), DeskError> {
         self.drain(books, &mut payer, now).await?;
+        self.keep_payer(payer);
+        Ok(())
+    }
+
+    pub(super) fn keep_payer(&mut self, payer: Payer) {
         if !payer.is_settled() {
             self.payers.insert(payer.record().id, payer);
         }
-        Ok(())
     }
 
     pub(super) async fn run_payee(

@@ -4,6 +4,7 @@ use pumasi_crypto::native::NativeProvider;
 use pumasi_crypto::{Provider, RsaBits, pkcs8};
 use pumasi_identity::Did;
 use pumasi_transfer::{Keys, Peer};
+use std::path::Path;
 use std::sync::OnceLock;
 
 /// Index of a person.
@@ -21,8 +22,8 @@ struct Secrets {
     unwrap: Unwrap,
 }
 
-/// Keys of a person, made once per process. Two people have RSA keys of their own; the others borrow them, because
-/// making one takes a while, and only the DID tells people apart anyway.
+/// Keys of a person. Two people have RSA keys of their own; the others borrow them, because making one takes a while,
+/// and only the DID tells people apart anyway.
 fn secrets(person: Person) -> &'static Secrets {
     static SECRETS: [OnceLock<Secrets>; PEOPLE] = [const { OnceLock::new() }; PEOPLE];
     SECRETS[person].get_or_init(|| {
@@ -33,11 +34,25 @@ fn secrets(person: Person) -> &'static Secrets {
             let lender = secrets(person % 2);
             return Secrets { identity, signing: lender.signing.clone(), unwrap: lender.unwrap.clone() };
         }
-        let rsa = || block_on(provider.rsa_generate(RsaBits::B2048)).unwrap();
-        let signing = block_on(provider.import_rsa_signing(&rsa())).unwrap();
-        let unwrap = block_on(provider.import_rsa_unwrap(&rsa())).unwrap();
+        let signing = block_on(provider.import_rsa_signing(&rsa(&format!("signing-{person}")))).unwrap();
+        let unwrap = block_on(provider.import_rsa_unwrap(&rsa(&format!("unwrap-{person}")))).unwrap();
         Secrets { identity, signing, unwrap }
     })
+}
+
+/// A fresh RSA key, kept in the build folder for the other test processes of this and later runs.
+fn rsa(name: &str) -> Vec<u8> {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("test-only-{name}.der"));
+    if let Ok(der) = std::fs::read(&path) {
+        return der;
+    }
+    let der = block_on(NativeProvider.rsa_generate(RsaBits::B2048)).unwrap();
+    let part = path.with_extension(std::process::id().to_string());
+    std::fs::write(&part, &der).unwrap();
+    // Where another process was faster, its key counts for both.
+    let _ = std::fs::hard_link(&part, &path);
+    std::fs::remove_file(&part).unwrap();
+    std::fs::read(&path).unwrap()
 }
 
 pub fn did(person: Person) -> Did {

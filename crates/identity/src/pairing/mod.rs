@@ -9,7 +9,6 @@
 
 mod acceptor;
 mod code;
-mod compact;
 mod compare;
 mod emoji;
 mod error;
@@ -19,7 +18,6 @@ mod message;
 mod transcript;
 
 pub use code::{CodeError, PairingCode};
-pub use compact::{compact, expand};
 pub use emoji::{EMOJI, Emoji};
 pub use error::{AbortReason, Failure, PairingError};
 pub use machine::{Output, Pairing};

@@ -22,17 +22,33 @@ const FIRST_REPEAT: Duration = Duration::from_millis(200);
 /// Once there is one address of each kind that was asked for, slower servers get this much longer.
 const SETTLE: Duration = Duration::from_millis(250);
 
+/// A candidate of ours.
+#[derive(Debug, Clone)]
+pub(crate) struct Local {
+    /// The address of the socket or the relay that it belongs to.
+    pub(crate) base: SocketAddr,
+    /// As the engine knows it.
+    pub(crate) candidate: Candidate,
+}
+
 /// What gathering found.
 #[derive(Default)]
 pub(crate) struct Gathered {
     /// The open sockets and relays.
     pub(crate) sockets: Sockets,
     /// What the SDP offers.
-    pub(crate) candidates: Vec<Candidate>,
+    pub(crate) candidates: Vec<Local>,
     /// Outside addresses of NATs.
     pub(crate) reflexive: Vec<SocketAddr>,
     /// Which STUN server keeps which socket's NAT binding alive.
     pub(crate) bindings: Vec<(SocketAddr, SocketAddr)>,
+}
+
+impl Gathered {
+    /// Takes a candidate in; the engine refuses those with an address that no peer can use.
+    fn offer(&mut self, base: SocketAddr, candidate: Result<Candidate, str0m::error::IceError>) {
+        self.candidates.extend(candidate.ok().map(|candidate| Local { base, candidate }));
+    }
 }
 
 /// A question to a STUN server that is not answered yet.
@@ -107,11 +123,11 @@ impl Gathering {
             for ip in address::host_addresses(config).map_err(ConnectError::Socket)? {
                 // An address may go away between listing and binding.
                 let Ok(base) = found.sockets.bind(ip).await else { continue };
-                found.candidates.extend(Candidate::host(base, "udp").ok());
+                found.offer(base, Candidate::host(base, "udp"));
                 hosts += 1;
             }
-            for StunServer { address } in config.stun.iter().cloned() {
-                let at = servers.len();
+            for StunServer { address } in &config.stun {
+                let (at, address) = (servers.len(), address.clone());
                 servers.push(Server { address: address.clone(), transport: Transport::Udp, status: Status::Asked });
                 pending.spawn(async move {
                     let found = address::resolve(&address).await;
@@ -237,7 +253,7 @@ impl Gathering {
             Arrival::Allocated { relayed, local } => {
                 self.resolve(Status::Allocating(local), Status::Done);
                 self.relays += 1;
-                self.found.candidates.extend(Candidate::relayed(relayed, local, "udp").ok());
+                self.found.offer(relayed, Candidate::relayed(relayed, local, "udp"));
             }
             Arrival::RelayFailed(local, why) => self.resolve(Status::Allocating(local), Status::Failed(why)),
             Arrival::Datagram { source, destination, length } => {
@@ -252,7 +268,7 @@ impl Gathering {
                 let Some(mapped) = mapped.filter(|mapped| *mapped != destination) else { return };
                 if !self.found.reflexive.contains(&mapped) {
                     self.found.reflexive.push(mapped);
-                    self.found.candidates.extend(Candidate::server_reflexive(mapped, destination, "udp").ok());
+                    self.found.offer(destination, Candidate::server_reflexive(mapped, destination, "udp"));
                 }
             }
         }

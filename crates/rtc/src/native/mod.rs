@@ -81,8 +81,8 @@ fn engine(gathered: &gather::Gathered) -> Rtc {
     let mut config = Rtc::builder().set_sctp_max_message_size(MAX_CHUNK as u32);
     config.set_max_stun_retransmits(MAX_CHECKS);
     let mut rtc = config.build(Instant::now());
-    for candidate in &gathered.candidates {
-        rtc.add_local_candidate(candidate.clone());
+    for it in &gathered.candidates {
+        rtc.add_local_candidate(it.candidate.clone());
     }
     rtc
 }

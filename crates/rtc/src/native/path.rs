@@ -69,6 +69,11 @@ impl PathWatch {
         self.used == Some(pair)
     }
 
+    /// Our end of the path in use.
+    pub(crate) fn local(&self) -> Option<SocketAddr> {
+        self.used.map(|(local, _)| local)
+    }
+
     /// The path in use; `None` before any data was sent.
     pub(crate) fn report(&self, sockets: &Sockets) -> Option<PathReport> {
         let (local, remote) = self.used?;

@@ -21,8 +21,9 @@ pub(crate) struct RemoteSdp {
     pub(crate) fingerprint: Fingerprint,
 }
 
-/// Checks a peer's SDP. Candidates that are not UDP, not an IP address (browsers hide theirs behind `.local` names), or
-/// an address that no peer can have are left out; too many of them are an error.
+/// Checks a peer's SDP. Candidates that are not UDP, not an IP address, or an address that no peer can have are left out;
+/// too many of them are an error. A browser hides its addresses behind `.local` names: it is then the browser's checks
+/// that show us where it is.
 pub(crate) fn read(sdp: &str, loopback: bool) -> Result<RemoteSdp, ConnectError> {
     let bounded = |what, limit, got| {
         if got > limit { Err(ConnectError::SdpTooLarge { what, limit, got }) } else { Ok(()) }
@@ -33,12 +34,16 @@ pub(crate) fn read(sdp: &str, loopback: bool) -> Result<RemoteSdp, ConnectError>
 
     let mut text = String::with_capacity(sdp.len());
     let mut candidates = Vec::new();
+    let mut hidden = false;
     let mut fingerprint = None;
     for line in sdp.lines() {
         if let Some(candidate) = line.strip_prefix("a=candidate:") {
             match read_candidate(candidate).filter(|end| is_usable(end.address, loopback)) {
                 Some(end) => candidates.push(end),
-                None => continue,
+                None => {
+                    hidden |= candidate.contains(".local ");
+                    continue;
+                }
             }
         } else if let Some(value) = line.strip_prefix("a=fingerprint:") {
             // The engine would take SHA-1 too; the DID proof is bound to SHA-256.
@@ -52,7 +57,7 @@ pub(crate) fn read(sdp: &str, loopback: bool) -> Result<RemoteSdp, ConnectError>
         text.push_str("\r\n");
     }
     let fingerprint = fingerprint.ok_or_else(|| ConnectError::Sdp("no SHA-256 fingerprint".to_owned()))?;
-    if candidates.is_empty() {
+    if candidates.is_empty() && !hidden {
         return Err(ConnectError::NoRemoteCandidates);
     }
     Ok(RemoteSdp { text, candidates, fingerprint })
@@ -141,6 +146,8 @@ mod tests {
     fn the_fingerprint_must_be_one_and_sha_256() {
         let none = format!("a=fingerprint:sha-256 {PRINT}\r\n");
         assert!(matches!(read(&none, false), Err(ConnectError::NoRemoteCandidates)));
+        let hidden = format!("{none}a=candidate:1 1 udp 1 0bd5.local 5002 typ host\r\n");
+        assert!(read(&hidden, false).is_ok_and(|read| read.candidates.is_empty()));
         assert!(matches!(read("v=0\r\n", false), Err(ConnectError::Sdp(_))));
         assert!(matches!(read("a=fingerprint:sha-1 AB:CD\r\n", false), Err(ConnectError::Sdp(_))));
         let other = format!("a=fingerprint:sha-256 {}", PRINT.replace("AB", "CD"));

@@ -75,6 +75,12 @@ impl Sockets {
         self.relays.extend(other.relays);
     }
 
+    /// Closes every socket and relay whose address `keep` does not want.
+    pub(crate) fn retain(&mut self, keep: impl Fn(SocketAddr) -> bool) {
+        self.bases.retain(|base| keep(base.address));
+        self.relays.retain(|relay| relay.relayed().is_some_and(&keep));
+    }
+
     /// The addresses of the UDP sockets.
     pub(crate) fn bases(&self) -> impl Iterator<Item = SocketAddr> {
         self.bases.iter().map(|base| base.address)

@@ -2,37 +2,36 @@
 //!
 //! The engine's one rule: after every change of it, `poll_output` is drained to its timeout before the next change.
 
+mod clock;
+mod messages;
+mod restart;
+mod shared;
+
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use str0m::change::{SdpAnswer, SdpOffer, SdpPendingOffer};
-use str0m::channel::{ChannelData, ChannelId, Reliability};
+use str0m::channel::ChannelId;
 use str0m::net::{Protocol, Receive};
 use str0m::{Event, IceConnectionState, Input, Output, Rtc};
 use tokio::sync::{mpsc, oneshot};
 
-use super::gather::Gathered;
-use super::outbox::{self, Queued};
+use self::clock::{FLUSH, FLUSH_STEP, KEEP_BINDING, Phase};
+use super::gather::{Gathered, Local};
+use super::outbox;
 use super::path::PathWatch;
 use super::sdp::RemoteSdp;
 use super::sockets::{Arrival, DATAGRAM, Sockets};
-use super::{LABEL, random, stun};
+use super::stun;
 use crate::framing::{Assembler, Chunks};
-use crate::{CloseReason, ConnectError, IceConfig, LinkError, LinkState, Observer, PathReport, Progress};
+use crate::{CloseReason, ConnectError, IceConfig, LinkError, LinkState, Observer, Progress};
 
-/// Both sides check the path every 3 s; after two and a bit without a word it is down.
-const DOWN_AFTER: Duration = Duration::from_secs(7);
-
-/// How long `close` waits for the peer to acknowledge more of what was sent, and how long in all.
-const FLUSH_STEP: Duration = Duration::from_secs(3);
-const FLUSH: Duration = Duration::from_secs(30);
+pub(crate) use self::shared::Shared;
 
 /// How long the servers may take to hear that their relays are free.
 const RELEASE: Duration = Duration::from_secs(1);
-
-/// How often a NAT's binding is refreshed while no peer is known yet (RFC 8445 §11).
-const KEEP_BINDING: Duration = Duration::from_secs(15);
 
 /// What a connection begins with.
 pub(crate) struct Start {
@@ -59,64 +58,14 @@ pub(crate) enum Command {
     Close(oneshot::Sender<()>),
 }
 
-/// What the handle may read at any time.
-#[derive(Debug)]
-pub(crate) struct Shared {
-    state: Mutex<LinkState>,
-    report: Mutex<Option<PathReport>>,
-}
-
-impl Shared {
-    pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Shared { state: Mutex::new(LinkState::Down), report: Mutex::new(None) })
-    }
-
-    pub(crate) fn state(&self) -> LinkState {
-        *self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(crate) fn report(&self) -> Option<PathReport> {
-        *self.report.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn set_state(&self, state: LinkState) {
-        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = state;
-    }
-
-    fn set_report(&self, report: Option<PathReport>) {
-        *self.report.lock().unwrap_or_else(PoisonError::into_inner) = report;
-    }
-}
-
-/// How far the connection is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Phase {
-    /// The offer is out.
-    Offered,
-    /// Both SDPs are known; pairs are being tried until the deadline.
-    Checking(Instant),
-    /// A pair answered; the handshake runs.
-    Securing(Instant),
-    /// The handshake is done; the channel opens.
-    Opening(Instant),
-    /// The channel is open.
-    Open,
-    /// The last bytes are on their way.
-    Closing {
-        /// Bytes that are not acknowledged yet.
-        left: usize,
-        /// When the peer must have acknowledged some more.
-        step: Instant,
-        /// When it is over in any case.
-        deadline: Instant,
-    },
-}
-
 /// One connection.
 pub(crate) struct Driver {
     rtc: Rtc,
+    /// Whether the first offer was ours.
+    is_offerer: bool,
     sockets: Sockets,
-    bindings: Vec<(std::net::SocketAddr, std::net::SocketAddr)>,
+    candidates: Vec<Local>,
+    bindings: Vec<(SocketAddr, SocketAddr)>,
     refresh: Instant,
     path: PathWatch,
     phase: Phase,
@@ -157,7 +106,9 @@ impl Driver {
         let Start { rtc, gathered, config, observer } = start;
         let mut driver = Driver {
             rtc,
+            is_offerer: remote.is_none(),
             sockets: gathered.sockets,
+            candidates: gathered.candidates,
             bindings: gathered.bindings,
             refresh: now + KEEP_BINDING,
             path: PathWatch::new(gathered.reflexive),
@@ -216,7 +167,7 @@ impl Driver {
                         self.begin_message(queued);
                         continue;
                     }
-                    () = wait_for_room(&self.inbox, self.undelivered.front()), if !self.undelivered.is_empty() => {
+                    () = messages::wait_for_room(&self.inbox, self.undelivered.front()), if !self.undelivered.is_empty() => {
                         self.deliver();
                         continue;
                     }
@@ -271,51 +222,6 @@ impl Driver {
             }
         }
         Ok(())
-    }
-
-    /// Adds the addresses that this machine has now; the old ones stay until the new path is found.
-    fn add_addresses(&mut self, gathered: Gathered) {
-        self.sockets.extend(gathered.sockets);
-        self.bindings.extend(gathered.bindings);
-        self.path.reflexive.extend(gathered.reflexive);
-        for candidate in gathered.candidates {
-            self.rtc.add_local_candidate(candidate);
-        }
-    }
-
-    fn offer_restart(&mut self, gathered: Gathered) -> Result<String, LinkError> {
-        if self.phase != Phase::Open {
-            return Err(LinkError::Restart("the link is not open".to_owned()));
-        }
-        self.add_addresses(gathered);
-        let mut change = self.rtc.sdp_api();
-        change.ice_restart(true);
-        let (offer, pending) = change.apply().expect("a restart needs a negotiation");
-        self.restart = Some(pending);
-        Ok(offer.to_sdp_string())
-    }
-
-    fn answer_restart(&mut self, remote: &RemoteSdp, offer: SdpOffer, gathered: Gathered) -> Result<String, LinkError> {
-        self.add_addresses(gathered);
-        // Both sides may offer at once; the answered offer wins and ours is void.
-        self.restart = None;
-        let answer = self.rtc.sdp_api().accept_offer(offer).map_err(|error| LinkError::Restart(error.to_string()))?;
-        self.restarted(remote);
-        Ok(answer.to_sdp_string())
-    }
-
-    fn finish_restart(&mut self, remote: &RemoteSdp, answer: SdpAnswer) -> Result<(), LinkError> {
-        let pending = self.restart.take().ok_or_else(|| LinkError::Restart("none was offered".to_owned()))?;
-        let accepted = self.rtc.sdp_api().accept_answer(pending, answer);
-        accepted.map_err(|error| LinkError::Restart(error.to_string()))?;
-        self.restarted(remote);
-        Ok(())
-    }
-
-    fn restarted(&mut self, remote: &RemoteSdp) {
-        self.path.remote.clone_from(&remote.candidates);
-        self.sockets.permit(remote.candidates.iter().map(|end| end.address.ip()));
-        self.observer.notify(Progress::Checking);
     }
 
     fn arrived(&mut self, arrival: &Arrival, buffer: &[u8]) {
@@ -394,170 +300,8 @@ impl Driver {
         Ok(())
     }
 
-    fn channel_opened(&mut self, id: ChannelId, label: &str) -> Result<(), CloseReason> {
-        let reliable = self
-            .rtc
-            .channel(id)
-            .and_then(|channel| channel.config().map(|it| it.ordered && it.reliability == Reliability::Reliable));
-        if self.channel.is_some() || label != LABEL || reliable == Some(false) {
-            return Err(CloseReason::Protocol);
-        }
-        self.channel = Some(id);
-        self.phase = Phase::Open;
-        self.shared.set_state(LinkState::Up);
-        self.report_path();
-        if let Some(report) = self.shared.report() {
-            self.observer.notify(Progress::Open(report));
-        }
-        if let Some(opened) = self.opened.take() {
-            let _ = opened.send(Ok(()));
-        }
-        Ok(())
-    }
-
-    fn channel_data(&mut self, data: &ChannelData) -> Result<(), CloseReason> {
-        if Some(data.id) != self.channel || !data.binary {
-            return Err(CloseReason::Protocol);
-        }
-        match self.assembler.push(&data.data) {
-            Ok(None) => {}
-            Ok(Some(message)) => {
-                self.undelivered.push_back(message);
-                self.deliver();
-            }
-            Err(error) => {
-                tracing::debug!(%error, "the peer broke the framing");
-                return Err(CloseReason::Protocol);
-            }
-        }
-        Ok(())
-    }
-
-    /// Hands messages to the reader as far as there is room.
-    fn deliver(&mut self) {
-        while let Some(message) = self.undelivered.pop_front() {
-            if let Err(message) = self.inbox.try_send(message) {
-                self.undelivered.push_front(message);
-                return;
-            }
-        }
-    }
-
-    fn begin_message(&mut self, (message, room): Queued) {
-        let chunks = Chunks::new(message).expect("the handle checks the length");
-        self.sending = Some((chunks, room));
-    }
-
-    /// Gives the engine one chunk, if there is one and it takes it.
-    fn send_next_chunk(&mut self) -> bool {
-        if self.chunk.is_empty() && !self.fill_chunk() {
-            return false;
-        }
-        let Some(mut channel) = self.channel.and_then(|id| self.rtc.channel(id)) else { return false };
-        match channel.write(true, &self.chunk) {
-            Ok(true) => {
-                self.chunk.clear();
-                true
-            }
-            // 128 KiB are on their way: an acknowledgement makes room.
-            Ok(false) => false,
-            Err(error) => {
-                self.complaint = Some(error.to_string());
-                false
-            }
-        }
-    }
-
-    fn fill_chunk(&mut self) -> bool {
-        if !self.is_open() {
-            return false;
-        }
-        loop {
-            if let Some((chunks, _)) = &mut self.sending
-                && chunks.next_into(&mut self.chunk)
-            {
-                return true;
-            }
-            self.sending = None;
-            match self.outbox.try_recv() {
-                Some(queued) => self.begin_message(queued),
-                None => return false,
-            }
-        }
-    }
-
-    fn is_open(&self) -> bool {
-        matches!(self.phase, Phase::Open | Phase::Closing { .. })
-    }
-
     fn report_path(&mut self) {
         self.shared.set_report(self.path.report(&self.sockets));
-    }
-
-    fn next_deadline(&self) -> Instant {
-        let phase = match self.phase {
-            Phase::Offered => self.refresh,
-            Phase::Checking(at) | Phase::Securing(at) | Phase::Opening(at) => at,
-            Phase::Closing { step, deadline, .. } => step.min(deadline),
-            Phase::Open if self.shared.state() == LinkState::Down => self.last_heard + self.give_up_after,
-            Phase::Open => self.last_heard + DOWN_AFTER,
-        };
-        phase.max(Instant::now())
-    }
-
-    /// Looks at the clock; `true` when a close is complete.
-    fn check_deadlines(&mut self) -> Result<bool, CloseReason> {
-        let now = Instant::now();
-        match self.phase {
-            Phase::Offered if now >= self.refresh => {
-                self.refresh = now + KEEP_BINDING;
-                for (base, server) in &self.bindings {
-                    self.sockets.send(*base, *server, &stun::binding_request(random()));
-                }
-            }
-            Phase::Checking(at) | Phase::Securing(at) | Phase::Opening(at) if now >= at => {
-                self.fail_by_phase();
-                return Err(CloseReason::Failed);
-            }
-            Phase::Open if now >= self.last_heard + self.give_up_after => return Err(CloseReason::Lost),
-            Phase::Open if now >= self.last_heard + DOWN_AFTER && self.shared.state() == LinkState::Up => {
-                self.shared.set_state(LinkState::Down);
-                self.observer.notify(Progress::Down);
-            }
-            Phase::Closing { left: before, step, deadline } => {
-                let left = self.unsent() + self.buffered();
-                let step = if left < before { now + FLUSH_STEP } else { step };
-                self.phase = Phase::Closing { left, step, deadline };
-                return Ok(left == 0 || now >= step || now >= deadline);
-            }
-            _ => {}
-        }
-        Ok(false)
-    }
-
-    /// Bytes that the engine has not taken yet.
-    fn unsent(&self) -> usize {
-        self.chunk.len() + self.outbox.bytes()
-    }
-
-    /// Bytes that the peer has not acknowledged.
-    fn buffered(&mut self) -> usize {
-        self.channel.and_then(|id| self.rtc.channel(id)).map_or(0, |mut channel| channel.buffered_amount())
-    }
-
-    /// Tells the one who waits for the connection why there will be none.
-    fn fail_by_phase(&mut self) {
-        let complaint = || self.complaint.clone().unwrap_or_else(|| "no answer".to_owned());
-        self.fail(match self.phase {
-            Phase::Securing(_) => ConnectError::Dtls(complaint()),
-            Phase::Opening(_) => ConnectError::ChannelNotOpened,
-            Phase::Checking(_) => match &self.complaint {
-                // The handshake can fail before the checks have all ended.
-                Some(complaint) => ConnectError::Dtls(complaint.clone()),
-                None => ConnectError::ChecksFailed,
-            },
-            Phase::Offered | Phase::Open | Phase::Closing { .. } => ConnectError::Closed,
-        });
     }
 
     fn fail(&mut self, error: ConnectError) {
@@ -593,13 +337,6 @@ impl Driver {
             }
         }
         let _ = tokio::time::timeout(RELEASE, self.sockets.release()).await;
-    }
-}
-
-/// Waits until the reader has room for the message that comes next.
-async fn wait_for_room(inbox: &outbox::Sender, message: Option<&Vec<u8>>) {
-    if let Some(message) = message {
-        inbox.room_for(message).await;
     }
 }
 

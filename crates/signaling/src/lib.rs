@@ -5,6 +5,7 @@
 //!
 //! - [`Slot`], [`PairSlots`]: places in the DHT that nobody else can find; [`MailboxRecord`]: what lies there.
 //! - [`Signal`], [`SignedSignal`]: offer, answer, reject, signed by a DID; [`PairMailbox`] seals them for the DHT.
+//! - [`PairSession`]: who says what when; both roles, glare, repeats, timeouts.
 //! - [`pack`], [`Parcel`]: the messages of a pairing, in slots that a typed code leads to.
 
 mod mailbox;
@@ -12,6 +13,7 @@ mod nonce;
 mod parcel;
 mod record;
 mod sdp;
+mod session;
 mod signal;
 mod slot;
 
@@ -20,5 +22,6 @@ pub use nonce::Nonce;
 pub use parcel::{MAX_PARTS, Parcel, pack};
 pub use record::{MAX_CONTENT, MAX_LIFETIME, MAX_RECORD, MailboxRecord, RecordError, Valid};
 pub use sdp::{MAX_SDP, Sdp};
+pub use session::{Event, Output, Pace, PairSession, SessionError};
 pub use signal::{Content, MAX_SIGNAL, MAX_SIGNAL_LIFE, RejectReason, SIGNAL_TYP, Signal, SignalError, SignedSignal};
 pub use slot::{CLOCK_SKEW, EPOCH, PairSlots, Slot, epoch};

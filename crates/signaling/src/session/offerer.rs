@@ -1,5 +1,5 @@
 use super::pace::Pace;
-use crate::{Content, Nonce, Signal, SignalError, SignedSignal};
+use crate::{Nonce, Signal, SignalError, SignedSignal};
 use pumasi_crypto::hash::Digest;
 use pumasi_units::{Millis, Timestamp};
 
@@ -12,12 +12,6 @@ pub(super) struct Offerer {
     pub(super) expires: Timestamp,
     /// The offer and when to publish it again; nothing while it is being signed.
     published: Option<(SignedSignal, Timestamp)>,
-}
-
-/// What an answer or reject did to our offer.
-pub(super) enum Heard {
-    Answered(crate::Sdp),
-    Rejected(crate::RejectReason),
 }
 
 impl Offerer {
@@ -50,18 +44,11 @@ impl Offerer {
         Some(offer.clone())
     }
 
-    /// Takes an answer or a reject. Only one that names this very offer and its session counts.
-    pub(super) fn handle(&self, signal: &Signal) -> Result<Heard, SignalError> {
-        let (Content::Answer { offer, .. } | Content::Reject { offer, .. }) = &signal.content else {
-            return Err(SignalError::Malformed);
-        };
-        if self.id() != Some(*offer) || signal.session != self.session {
-            return Err(SignalError::OtherOffer { offer: *offer });
+    /// Checks that an answer or a reject is about this very offer.
+    pub(super) fn check(&self, offer: &Digest, session: Nonce) -> Result<(), SignalError> {
+        if self.id() == Some(*offer) && session == self.session {
+            return Ok(());
         }
-        Ok(match &signal.content {
-            Content::Answer { sdp, .. } => Heard::Answered(sdp.clone()),
-            Content::Reject { reason, .. } => Heard::Rejected(*reason),
-            Content::Offer { .. } => return Err(SignalError::Malformed),
-        })
+        Err(SignalError::OtherOffer { offer: *offer })
     }
 }

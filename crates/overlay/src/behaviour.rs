@@ -4,8 +4,8 @@ use crate::address::{is_dialable, is_public};
 use crate::config::{Limits, Mode};
 use crate::store::Store;
 use libp2p::connection_limits::{self, ConnectionLimits};
-use libp2p::core::transport::PortUse;
 use libp2p::core::Endpoint;
+use libp2p::core::transport::PortUse;
 use libp2p::swarm::{
     ConnectionDenied, ConnectionId, FromSwarm, NetworkBehaviour, THandler, THandlerInEvent, THandlerOutEvent, ToSwarm,
 };
@@ -84,7 +84,7 @@ fn kademlia(node: PeerId, store: Store, mode: Mode, limits: &Limits) -> kad::Beh
     kad
 }
 
-/// Kademlia, with two things that it does not do: it tells the record store who is at the other end of the connection
+/// Kademlia, with three things that it does not do: it answers a refused put at once, it tells the record store who is at the other end of the connection
 /// that a record comes from (what the message says can be forged), and it drops the addresses told by strangers that
 /// must not be dialled.
 pub(crate) struct Guard {
@@ -100,6 +100,20 @@ impl Guard {
 }
 
 type Inner = kad::Behaviour<Store>;
+type ToHandler = THandlerInEvent<Inner>;
+
+/// Answers a refused put with an empty `FIND_NODE` message, which no sender takes for stored. libp2p-kad 0.49 wants to
+/// close the stream instead, but drops its waker while doing so: the sender would wait for its own timeout, and
+/// after 32 refusals the connection would have no stream left.
+fn refuse_at_once(event: ToSwarm<kad::Event, ToHandler>) -> ToSwarm<kad::Event, ToHandler> {
+    match event {
+        ToSwarm::NotifyHandler { peer_id, handler, event: ToHandler::Reset(request_id) } => {
+            let event = ToHandler::FindNodeRes { closer_peers: Vec::new(), request_id };
+            ToSwarm::NotifyHandler { peer_id, handler, event }
+        }
+        other => other,
+    }
+}
 
 impl NetworkBehaviour for Guard {
     type ConnectionHandler = <Inner as NetworkBehaviour>::ConnectionHandler;
@@ -142,12 +156,7 @@ impl NetworkBehaviour for Guard {
         self.inner.on_swarm_event(event);
     }
 
-    fn on_connection_handler_event(
-        &mut self,
-        peer: PeerId,
-        connection: ConnectionId,
-        event: THandlerOutEvent<Self>,
-    ) {
+    fn on_connection_handler_event(&mut self, peer: PeerId, connection: ConnectionId, event: THandlerOutEvent<Self>) {
         // A received record reaches the store within this call, so the store can charge it to the true sender.
         self.inner.store_mut().set_source(Some(peer));
         self.inner.on_connection_handler_event(peer, connection, event);
@@ -155,6 +164,6 @@ impl NetworkBehaviour for Guard {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<ToSwarm<Self::ToSwarm, THandlerInEvent<Self>>> {
-        self.inner.poll(cx)
+        self.inner.poll(cx).map(refuse_at_once)
     }
 }

@@ -77,9 +77,10 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
 fn load(connection: &Connection) -> rusqlite::Result<Vec<Row>> {
     let mut statement = connection.prepare("SELECT key, value, giver FROM record")?;
     let rows = statement.query_map([], |row| {
-        let giver: Option<Vec<u8>> = row.get(2)?;
-        let giver = giver.and_then(|bytes| PeerId::from_bytes(&bytes).ok()).map(NodeId);
-        Ok(Row { key: row.get(0)?, value: row.get(1)?, giver })
+        // A cell of another type becomes bytes that no check lets through.
+        let bytes = |column| row.get_ref(column).ok()?.as_bytes().ok().map(<[u8]>::to_vec);
+        let giver = bytes(2).and_then(|bytes| PeerId::from_bytes(&bytes).ok()).map(NodeId);
+        Ok(Row { key: bytes(0).unwrap_or_default(), value: bytes(1).unwrap_or_default(), giver })
     })?;
     rows.collect()
 }

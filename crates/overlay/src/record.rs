@@ -163,7 +163,7 @@ impl Validate for Mailboxes {
     }
 }
 
-/// Why a record is not kept. A node answers the put of a refused record by closing the stream.
+/// Why a record is not kept. The sender of a put learns that it was refused, not why.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Refusal {

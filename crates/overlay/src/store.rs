@@ -106,7 +106,9 @@ impl Store {
 
     fn notify(&mut self, key: &RecordKey, value: &[u8]) {
         if let Some(watchers) = self.watches.get_mut(key) {
-            watchers.retain(|watcher| !matches!(watcher.try_send(value.to_vec()), Err(mpsc::error::TrySendError::Closed(_))));
+            watchers.retain(|watcher| {
+                !matches!(watcher.try_send(value.to_vec()), Err(mpsc::error::TrySendError::Closed(_)))
+            });
             if watchers.is_empty() {
                 self.watches.remove(key);
             }
@@ -237,9 +239,10 @@ impl RecordStore for Store {
     /// What libp2p replicates from time to time: profiles held for others.
     fn records(&self) -> Self::RecordsIter<'_> {
         let now = now();
-        let live = self.table.iter().filter(move |held| {
-            held.key.space().replicates() && held.giver != Giver::Own && held.valid.expires > now
-        });
+        let live = self
+            .table
+            .iter()
+            .filter(move |held| held.key.space().replicates() && held.giver != Giver::Own && held.valid.expires > now);
         Box::new(live.map(move |held| Cow::Owned(self.to_wire(held, now))))
     }
 

@@ -182,4 +182,4 @@ impl Table {
 }
 
 #[cfg(test)]
-mod tests {}
+mod tests;

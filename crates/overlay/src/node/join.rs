@@ -1,6 +1,6 @@
 use super::{Node, Purpose, Reply};
-use crate::address::peer_of;
 use crate::Address;
+use crate::address::peer_of;
 use libp2p::swarm::DialError;
 use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
 use libp2p::{Multiaddr, PeerId};
@@ -80,7 +80,9 @@ impl Joining {
             }
         };
         match error {
-            DialError::Transport(errors) => errors.iter().for_each(|(at, error)| note(at.to_string(), innermost(error))),
+            DialError::Transport(errors) => {
+                errors.iter().for_each(|(at, error)| note(at.to_string(), innermost(error)))
+            }
             DialError::WrongPeerId { obtained, address } => {
                 note(address.to_string(), format!("another node answered: {obtained}"));
             }
@@ -150,9 +152,7 @@ impl Node {
                         .addresses(addresses)
                         .build(),
                 ],
-                None => {
-                    addresses.into_iter().map(|at| DialOpts::unknown_peer_id().address(at).build()).collect()
-                }
+                None => addresses.into_iter().map(|at| DialOpts::unknown_peer_id().address(at).build()).collect(),
             };
             for dial in dials {
                 if let Err(error) = self.swarm.dial(dial) {

@@ -83,8 +83,7 @@ impl Node {
         let memory = config.checked_transport()?;
         let keypair = keypair(&config.seed);
         let id = keypair.public().to_peer_id();
-        let store =
-            Store::open(id, config.limits.clone(), config.mode == Mode::Server, config.store.as_deref())?;
+        let store = Store::open(id, config.limits.clone(), config.mode == Mode::Server, config.store.as_deref())?;
         let transport = if memory { transport::memory(&keypair)? } else { transport::internet(&keypair)? };
         let behaviour = Behaviour::new(&keypair, store, config.mode, config.private_addresses, &config.limits);
         let swarm_config = swarm::Config::with_tokio_executor().with_idle_connection_timeout(IDLE);
@@ -294,9 +293,10 @@ impl Node {
             (Purpose::Storing(publishing), QueryResult::PutRecord(result)) => {
                 let stored = match result {
                     Ok(_) => publishing.asked(),
-                    Err(kad::PutRecordError::QuorumFailed { success, .. } | kad::PutRecordError::Timeout { success, .. }) => {
-                        success.len()
-                    }
+                    Err(
+                        kad::PutRecordError::QuorumFailed { success, .. }
+                        | kad::PutRecordError::Timeout { success, .. },
+                    ) => success.len(),
                 };
                 publishing.finish(stored);
             }

@@ -38,7 +38,8 @@ impl Person {
 
     pub(crate) async fn profile(&self, sequence: u64) -> Vec<u8> {
         let created = now();
-        let draft = ProfileDraft { sequence, created, expires: created + 60 * MINUTE, name: None, services: Vec::new() };
+        let draft =
+            ProfileDraft { sequence, created, expires: created + 60 * MINUTE, name: None, services: Vec::new() };
         let signed = SignedProfile::sign(&NativeProvider::default(), &self.0, draft).await.unwrap();
         signed.json().as_bytes().to_vec()
     }

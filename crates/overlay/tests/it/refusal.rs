@@ -30,7 +30,10 @@ async fn a_forged_record_is_refused_and_the_sender_hears_of_it() {
         ("12 kB", key(), vec![b'x'; 12_000]),
     ] {
         let told = rogue.put(key, value, None).await;
-        assert!(matches!(&told, Err(PutRecordError::QuorumFailed { success, .. }) if success.is_empty()), "{what}: {told:?}");
+        assert!(
+            matches!(&told, Err(PutRecordError::QuorumFailed { success, .. }) if success.is_empty()),
+            "{what}: {told:?}"
+        );
     }
     // The same road is open to a good record: it was the record that was refused, not the peer.
     rogue.put(key(), newer.clone(), None).await.unwrap();
@@ -118,15 +121,18 @@ async fn a_lookup_takes_the_highest_valid_answer_and_repairs_the_holder_of_an_ol
     let mut liar = Rogue::connect(&at).await;
     liar.hold(person.key(), String::from_utf8(new.clone()).unwrap().replace("\"sequence\":2", "\"sequence\":3").into());
     until(&bootstrap, "near both rogues", |status| status.routable == 2).await;
-    start(OverlayConfig::client([2; 32], vec![at.clone()])).await;
-    bootstrap.put(person.key(), new.clone()).await.unwrap();
+    let (put, (), ()) = tokio::join!(
+        bootstrap.put(person.key(), new.clone()),
+        rogue.serve(Duration::from_secs(1)),
+        liar.serve(Duration::from_secs(1)),
+    );
+    assert_eq!(put.unwrap().stored, 2);
     // That put reached the rogues too; what they say is what they said before.
     rogue.hold(person.key(), old);
     liar.hold(person.key(), String::from_utf8(new.clone()).unwrap().replace("\"sequence\":2", "\"sequence\":3").into());
 
-    let reader = start(OverlayConfig::client([3; 32], vec![at])).await;
     let (found, (), ()) = tokio::join!(
-        reader.lookup(person.key()),
+        async { start(OverlayConfig::client([3; 32], vec![at])).await.lookup(person.key()).await },
         rogue.serve(Duration::from_secs(4)),
         liar.serve(Duration::from_secs(4)),
     );

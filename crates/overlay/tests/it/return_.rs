@@ -18,7 +18,9 @@ async fn the_records_of_a_bootstrap_node_survive_its_restart() {
     let (slot, record) = mail(1, now(), MINUTE, "offer");
     let (short_slot, short) = mail(2, now(), 1_000, "gone soon");
     let writer = start(OverlayConfig::client([2; 32], vec![address.clone()])).await;
-    for (key, record) in [(person.key(), old), (person.key(), profile.clone()), (slot, record.clone()), (short_slot, short)] {
+    for (key, record) in
+        [(person.key(), old), (person.key(), profile.clone()), (slot, record.clone()), (short_slot, short)]
+    {
         writer.put(key, record).await.unwrap();
     }
     // The writer would put its records again; the file alone shall be the memory.
@@ -60,7 +62,8 @@ async fn a_changed_file_brings_in_nothing_that_a_peer_could_not() {
 async fn peers_return_by_the_peers_they_remember_when_the_bootstrap_node_is_gone() {
     let bootstrap = start(peer(1, &[])).await;
     let first = listening(&bootstrap, "tcp").await;
-    let (stays, leaves) = (start(peer(2, std::slice::from_ref(&first))).await, start(peer(3, std::slice::from_ref(&first))).await);
+    let (stays, leaves) =
+        (start(peer(2, std::slice::from_ref(&first))).await, start(peer(3, std::slice::from_ref(&first))).await);
     until(&leaves, "near both", |status| status.routable == 2).await;
     let (key, record) = mail(1, now(), MINUTE, "offer");
     stays.put(key, record.clone()).await.unwrap();

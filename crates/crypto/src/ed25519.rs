@@ -35,3 +35,21 @@ impl EphemeralSigner {
         self.0.sign(message).to_bytes()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::verify;
+    use crate::CryptoError;
+
+    /// Under the key that is the neutral point, this signature would hold for every message.
+    #[test]
+    fn a_key_of_small_order_signs_nothing() {
+        let mut neutral = [0; 32];
+        neutral[0] = 1;
+        let mut signature = [0; 64];
+        signature[0] = 1;
+        for message in [b"pay 1".as_slice(), b"pay 1000"] {
+            assert_eq!(verify(&neutral, message, &signature), Err(CryptoError::Unverified("Ed25519 signature")));
+        }
+    }
+}

@@ -67,6 +67,16 @@ fn other_schemes_and_other_rounds_are_named() {
     assert!(pkcs8::ed25519_seed(&opened).is_ok());
 }
 
+/// Padding alone accepts one wrong password in 256: under these two, the last byte happens to be 1.
+#[test]
+fn a_wrong_password_with_good_padding_is_still_wrong() {
+    let file = EncryptedKey::from_pem(include_str!("keys/openssl-default.pem")).unwrap();
+    for password in ["wrong 343", "wrong 833"] {
+        let opened = block_on(file.decrypt(&NativeProvider, &mut DerivedKeys::new(Password::new(password))));
+        assert_eq!(opened, Err(CryptoError::Unverified("password of the private key")));
+    }
+}
+
 #[test]
 fn a_public_key_has_the_same_form_from_wherever_it_came() {
     let key = pkcs8::rsa_public(&RSA).unwrap();

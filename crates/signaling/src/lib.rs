@@ -6,8 +6,10 @@
 //! - [`Slot`], [`PairSlots`]: places in the DHT that nobody else can find; [`MailboxRecord`]: what lies there.
 //! - [`Signal`], [`SignedSignal`]: offer, answer, reject, signed by a DID; [`PairMailbox`] seals them for the DHT.
 //! - [`PairSession`]: who says what when; both roles, glare, repeats, timeouts.
+//! - [`ChannelAuth`]: the proof on the open channel of who is at both ends.
 //! - [`pack`], [`Parcel`]: the messages of a pairing, in slots that a typed code leads to.
 
+mod channel;
 mod mailbox;
 mod nonce;
 mod parcel;
@@ -17,6 +19,10 @@ mod session;
 mod signal;
 mod slot;
 
+pub use channel::{
+    AUTH_WAIT, AuthConfig, AuthError, AuthOutput, Authenticated, ChannelAuth, ChannelRole, MAX_AUTH_MESSAGE,
+    MAX_CAPABILITIES, MAX_CAPABILITY, ProfileVersion, Versions,
+};
 pub use mailbox::PairMailbox;
 pub use nonce::Nonce;
 pub use parcel::{MAX_PARTS, Parcel, pack};

@@ -8,7 +8,7 @@ use crate::{OverlayError, address::NodeId};
 use libp2p::PeerId;
 use rusqlite::{Connection, params};
 use std::path::Path;
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
 /// Changes that may wait for the disk; when it is that far behind, records are refused.
@@ -50,10 +50,7 @@ impl Disk {
 
     /// Queues a change. `false` when the disk is too far behind, or has failed.
     pub(crate) fn push(&self, change: Change) -> bool {
-        match self.queue.as_ref().map(|queue| queue.try_send(change)) {
-            Some(Ok(())) => true,
-            Some(Err(TrySendError::Full(_) | TrySendError::Disconnected(_))) | None => false,
-        }
+        self.queue.as_ref().is_some_and(|queue| queue.try_send(change).is_ok())
     }
 
     /// Ends the queue and hands out the thread that empties it; joining it means that everything is written.

@@ -27,7 +27,7 @@ pub(crate) struct Person(PrivateKeys<NativeProvider>);
 
 impl Person {
     pub(crate) async fn new() -> Self {
-        let provider = NativeProvider::default();
+        let provider = NativeProvider;
         let keys = PlainKeys::generate(&provider, RsaBits::B2048).await.unwrap();
         Self(keys.import(&provider).await.unwrap())
     }
@@ -40,7 +40,7 @@ impl Person {
         let created = now();
         let draft =
             ProfileDraft { sequence, created, expires: created + 60 * MINUTE, name: None, services: Vec::new() };
-        let signed = SignedProfile::sign(&NativeProvider::default(), &self.0, draft).await.unwrap();
+        let signed = SignedProfile::sign(&NativeProvider, &self.0, draft).await.unwrap();
         signed.json().as_bytes().to_vec()
     }
 }

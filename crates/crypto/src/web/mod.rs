@@ -179,3 +179,27 @@ impl Provider for WebProvider {
 fn gcm(nonce: &[u8; 12], aad: &[u8]) -> Algorithm {
     Algorithm::new(GCM).bytes("iv", nonce).bytes("additionalData", aad).number("tagLength", GCM_TAG * 8)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::WebProvider;
+    use crate::{Provider as _, RsaBits, pkcs8};
+    use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
+
+    wasm_bindgen_test_configure!(run_in_browser);
+
+    #[wasm_bindgen_test]
+    async fn imported_private_keys_cannot_be_taken_out() {
+        let rsa = WebProvider.rsa_generate(RsaBits::B2048).await.unwrap();
+        let keys = [
+            WebProvider.import_ed25519(&pkcs8::from_ed25519_seed(&[1; 32])).await.unwrap().key,
+            WebProvider.import_x25519(&pkcs8::from_x25519_secret(&[1; 32])).await.unwrap().key,
+            WebProvider.import_rsa_signing(&rsa).await.unwrap().key,
+            WebProvider.import_rsa_unwrap(&rsa).await.unwrap().key,
+        ];
+        for key in keys {
+            assert!(!key.extractable());
+            assert_eq!((key.type_(), key.usages().length()), ("private".to_owned(), 1));
+        }
+    }
+}

@@ -1,6 +1,13 @@
 //! A crash at every commit of either side, in every kind of payment: before the commit, after it, and between the
 //! messages that follow it.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a test says what went wrong by failing"
+)]
+
 mod support;
 
 use pumasi_ledger::Outcome;

@@ -1,5 +1,7 @@
 //! One payment, step by step, as each side sees it.
 
+#![allow(clippy::unwrap_used, reason = "a test says what went wrong by failing")]
+
 mod support;
 
 use pumasi_ledger::Body;

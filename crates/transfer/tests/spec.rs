@@ -1,5 +1,7 @@
 //! The examples and tables of `docs/spec/transfer.md`.
 
+#![allow(clippy::unwrap_used, reason = "a test says what went wrong by failing")]
+
 use pumasi_crypto::jcs;
 use pumasi_ledger::Outcome;
 use pumasi_transfer::message::{Bye, Payload, Query, Received, Request, Transfer, TransferResult};

@@ -1,6 +1,8 @@
 //! Messages that were changed, moved or made up. Each is refused with an error that names what is wrong; nothing is
 //! stored, nothing is answered. Only what a payer signed in good form gets a signed refusal.
 
+#![allow(clippy::unwrap_used, reason = "a test says what went wrong by failing")]
+
 mod support;
 
 use pumasi_crypto::hash::{Digest, sha256};

@@ -4,6 +4,13 @@
 //! A failure prints its seed; `PUMASI_SEED=<seed> cargo nextest run -p pumasi-transfer -E 'test(simulated)'` plays that
 //! one alone, and `PUMASI_SEEDS=<count>` plays more.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a test says what went wrong by failing"
+)]
+
 mod check;
 mod rng;
 #[path = "../support/mod.rs"]

@@ -125,7 +125,7 @@ impl fmt::Display for Money {
         let scale = 10_u64.pow(u32::from(self.unit.decimals()));
         let whole = (self.minor / scale).to_string();
         for (i, digit) in whole.chars().enumerate() {
-            if i > 0 && (whole.len() - i) % 3 == 0 {
+            if i > 0 && (whole.len() - i).is_multiple_of(3) {
                 f.write_str(",")?;
             }
             write!(f, "{digit}")?;

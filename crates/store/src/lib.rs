@@ -23,9 +23,10 @@ use write::Writer;
 /// A ledger's file. Clones share it; dropping the last one waits for the writer and closes the file.
 #[derive(Clone)]
 pub struct SqliteStore {
+    /// Closed before the writer: the last connection to close writes the log back, and a reader may not.
+    reader: Arc<Mutex<Connection>>,
     /// `None` when open for reading only.
     writer: Option<Arc<Writer>>,
-    reader: Arc<Mutex<Connection>>,
 }
 
 impl SqliteStore {

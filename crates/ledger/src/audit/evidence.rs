@@ -57,7 +57,9 @@ impl Evidence {
                 self.theirs.insert((*of, head.sequence), (head.hash, entry));
             }
         }
-        if let (Body::Incoming { id, peer, .. }, Some((_, head))) = (&document.entry.body, statement.heads.first()) {
+        if let Body::Incoming { id, peer, .. } = &document.entry.body
+            && let Some((_, head)) = statement.heads.iter().find(|(of, _)| of == peer)
+        {
             let (other, first) = *self.following.entry((*peer, head.sequence)).or_insert((*id, entry));
             if other != *id {
                 findings.push(Finding::Fork { peer: *peer, sequence: head.sequence + 1, first, second: entry });

@@ -67,6 +67,8 @@ pub(crate) enum Command {
     Listen(Listen),
     /// Pay someone, by name, DID or request link.
     Pay(Pay),
+    /// Deliver what is in the outbox, and wait until it is settled.
+    Settle(Settle),
     /// Ask for a payment: a link and a QR code.
     Request(Request),
     /// The ledger.
@@ -238,6 +240,15 @@ pub(crate) struct Pay {
     /// Do not ask "pay this?".
     #[arg(long, short)]
     pub(crate) yes: bool,
+    #[command(flatten)]
+    pub(crate) network: Network,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Settle {
+    /// How long to wait here.
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, default_value = "60")]
+    pub(crate) wait: Duration,
     #[command(flatten)]
     pub(crate) network: Network,
 }

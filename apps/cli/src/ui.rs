@@ -89,3 +89,28 @@ impl Ui {
 fn write_line(mut out: impl io::Write, line: &str) {
     let _ = writeln!(out, "{line}");
 }
+
+impl Ui {
+    /// Bytes as they are, for a file or a pipe.
+    pub(crate) fn verbatim(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.clear();
+        let mut out = io::stdout().lock();
+        out.write_all(bytes)?;
+        if !bytes.ends_with(b"\n") {
+            out.write_all(b"\n")?;
+        }
+        out.flush()
+    }
+}
+
+impl Ui {
+    /// Asks as [`Ui::confirm`] does, while other things go on. A line that is typed after the answer was given up is lost.
+    pub(crate) fn ask(&mut self, question: String) -> tokio::sync::oneshot::Receiver<bool> {
+        self.clear();
+        let (reply, answer) = tokio::sync::oneshot::channel();
+        let mut ui = Self::new(self.json);
+        // A thread of its own, not the runtime's: reading a terminal cannot be cancelled, and must not keep it from ending.
+        std::thread::spawn(move || reply.send(ui.confirm(&question)));
+        answer
+    }
+}

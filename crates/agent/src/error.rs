@@ -76,6 +76,15 @@ pub enum AgentError {
     /// There is no such payment.
     #[error("no payment begins with {0:?}")]
     UnknownPayment(String),
+    /// The ledger has entries already, so nothing can be imported into it.
+    #[error("the ledger has {entries} entries; only an empty one can take an import")]
+    NotEmpty {
+        /// How many.
+        entries: u64,
+    },
+    /// A file is not a backup of this version.
+    #[error("the file is not a Pumasi backup")]
+    NotABackup,
     /// A payment that is not settled has no receipt.
     #[error("payment {0} is not settled yet, so there is no receipt")]
     NoReceipt(TransferId),
@@ -88,6 +97,26 @@ pub enum AgentError {
     /// The transfers cannot go on.
     #[error(transparent)]
     Desk(DeskError),
+    /// The overlay.
+    #[error(transparent)]
+    Overlay(pumasi_overlay::OverlayError),
+    /// A mailbox record could not be made.
+    #[error(transparent)]
+    Mailbox(#[from] pumasi_signaling::RecordError),
+    /// The mailbox shared with a contact cannot be made.
+    #[error(transparent)]
+    Signal(#[from] pumasi_signaling::SignalError),
+    /// Neither a bootstrap node nor a peer of an earlier session is known.
+    #[error("no bootstrap node is known")]
+    NoBootstrap,
+    /// An address of the configuration or of the command line cannot be read.
+    #[error("{text:?} is not an address: {reason}")]
+    Address {
+        /// The address.
+        text: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The agent has stopped.
     #[error("the peer has stopped")]
     Stopped,

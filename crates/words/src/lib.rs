@@ -12,7 +12,7 @@
 //!     ko: "{} 님의 답을 기다리고 있어요.", plain(name);
 //!     en: "Waiting for {} to answer…", plain(name)),
 //! ```
-//! 3. Names and memos come from other people: write them through [`plain`]. Amounts, spans and dates go through
+//! 3. Names and memos come from other people: write them through [`plain()`]. Amounts, spans and dates go through
 //!    [`money`], [`span`] and [`date_time`]. After a word whose end is not known, take the particle from [`josa`].
 //! 4. Korean is in 해요체. An error says what happened, what was kept safe, and what to do next.
 
@@ -32,6 +32,7 @@ mod payment;
 mod plain;
 mod receipt;
 mod refusal;
+mod told;
 mod trust;
 
 pub use audit::{Audit, Document, Finding};
@@ -47,4 +48,5 @@ pub use plain::plain;
 pub use receipt::Receipt;
 pub use refusal::{OverLimit, Refusal};
 pub use say::Say;
+pub use told::Told;
 pub use trust::{Trust, Warning};

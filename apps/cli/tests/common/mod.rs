@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// Longer than any single step takes on a loaded machine.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A process that prints JSON lines. It is killed when dropped.
-pub struct Running {
+pub(crate) struct Running {
     child: Child,
     input: Option<ChildStdin>,
     lines: Receiver<Value>,
@@ -21,7 +21,7 @@ pub struct Running {
 
 impl Running {
     /// Starts `pumasi` with `--json`.
-    pub fn start(mut command: Command) -> Self {
+    pub(crate) fn start(mut command: Command) -> Self {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit());
         let mut child = command.spawn().expect("the binary under test starts");
         let input = child.stdin.take();
@@ -39,12 +39,12 @@ impl Running {
     }
 
     /// Waits for the first line whose `event` is this, and gives it.
-    pub fn wait_for(&self, event: &str) -> Value {
+    pub(crate) fn wait_for(&self, event: &str) -> Value {
         self.find(PATIENCE, |line| line["event"] == event).unwrap_or_else(|| panic!("no {event:?} within {PATIENCE:?}"))
     }
 
     /// Waits for a line, for so long.
-    pub fn find(&self, patience: Duration, wanted: impl Fn(&Value) -> bool) -> Option<Value> {
+    pub(crate) fn find(&self, patience: Duration, wanted: impl Fn(&Value) -> bool) -> Option<Value> {
         let end = Instant::now() + patience;
         loop {
             let left = end.saturating_duration_since(Instant::now());
@@ -57,19 +57,19 @@ impl Running {
     }
 
     /// Types a line.
-    pub fn type_line(&mut self, text: &str) {
+    pub(crate) fn type_line(&mut self, text: &str) {
         let input = self.input.as_mut().expect("stdin is piped");
         writeln!(input, "{text}").expect("the process reads what is typed");
     }
 
     /// Ends it at once, as a power cut would.
-    pub fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         self.child.kill().ok();
         self.child.wait().ok();
     }
 
     /// Waits for its end, and gives the exit code.
-    pub fn exit_code(&mut self) -> Option<i32> {
+    pub(crate) fn exit_code(&mut self) -> Option<i32> {
         let end = Instant::now() + PATIENCE;
         while Instant::now() < end {
             if let Some(status) = self.child.try_wait().expect("the process can be asked") {
@@ -88,14 +88,14 @@ impl Drop for Running {
 }
 
 /// A bootstrap node and the folder that everything lives in.
-pub struct World {
+pub(crate) struct World {
     folder: TempDir,
     bootstrap: Running,
     address: String,
 }
 
 impl World {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let mut command = pumasi();
         command.args(["bootstrap", "--json", "--listen", "127.0.0.1:0", "--data"]).arg(folder.path().join("bootstrap"));
@@ -105,12 +105,12 @@ impl World {
         Self { folder, bootstrap, address }
     }
 
-    pub fn folder(&self) -> PathBuf {
+    pub(crate) fn folder(&self) -> PathBuf {
         self.folder.path().to_owned()
     }
 
     /// Makes an identity.
-    pub fn person(&self, name: &str) -> Person {
+    pub(crate) fn person(&self, name: &str) -> Person {
         let home = self.folder.path().join(name);
         let person =
             Person {
@@ -123,16 +123,16 @@ impl World {
 }
 
 /// Someone with a folder and a password.
-pub struct Person {
-    pub name: String,
-    pub home: PathBuf,
-    pub password: String,
+pub(crate) struct Person {
+    pub(crate) name: String,
+    pub(crate) home: PathBuf,
+    pub(crate) password: String,
     address: String,
 }
 
 impl Person {
     /// `pumasi` for this person.
-    pub fn command(&self, args: &[&str]) -> Command {
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = pumasi();
         command
             .args(args)
@@ -144,12 +144,12 @@ impl Person {
     }
 
     /// Runs a command to its end.
-    pub fn run(&self, args: &[&str]) -> Output {
+    pub(crate) fn run(&self, args: &[&str]) -> Output {
         self.command(args).stdin(Stdio::null()).output().expect("the binary under test starts")
     }
 
     /// Runs a command with `--json` that must succeed, and gives its last line.
-    pub fn json(&self, args: &[&str]) -> Value {
+    pub(crate) fn json(&self, args: &[&str]) -> Value {
         let output = self.run(&[args, &["--json"]].concat());
         let text = String::from_utf8_lossy(&output.stdout);
         assert!(output.status.success(), "{args:?}: {text}{}", String::from_utf8_lossy(&output.stderr));
@@ -157,12 +157,12 @@ impl Person {
     }
 
     /// Starts a command that goes on, with `--json`.
-    pub fn start(&self, args: &[&str]) -> Running {
+    pub(crate) fn start(&self, args: &[&str]) -> Running {
         Running::start(self.command(&[args, &["--json"]].concat()))
     }
 
     /// Starts listening, and waits until it can be reached.
-    pub fn listen(&self) -> Running {
+    pub(crate) fn listen(&self) -> Running {
         let running = self.start(&["listen"]);
         running.wait_for("listening");
         running
@@ -170,7 +170,7 @@ impl Person {
 }
 
 /// Pairs two people, who compare the emoji, and let each other owe `limit`.
-pub fn pair(inviter: &Person, accepter: &Person, limit: &str) {
+pub(crate) fn pair(inviter: &Person, accepter: &Person, limit: &str) {
     let mut invite = inviter.start(&["pair", "--limit", limit]);
     let code = invite.wait_for("code")["code"].as_str().expect("a code").to_owned();
     let mut accept = accepter.start(&["pair", "accept", &code, "--limit", limit]);
@@ -181,17 +181,17 @@ pub fn pair(inviter: &Person, accepter: &Person, limit: &str) {
     assert_eq!((invite.exit_code(), accept.exit_code()), (Some(0), Some(0)));
 }
 
-pub fn pumasi() -> Command {
+pub(crate) fn pumasi() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_pumasi"));
     command.env("PUMASI_LANG", "en").env_remove("PUMASI_PASSWORD");
     command
 }
 
 /// A generator whose seed is printed, so that a failure can be played again.
-pub struct Dice(u64);
+pub(crate) struct Dice(u64);
 
 impl Dice {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let seed = std::env::var("PUMASI_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or_else(|| {
             let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
             now.as_nanos() as u64
@@ -201,7 +201,7 @@ impl Dice {
     }
 
     /// A number below `limit` (SplitMix64).
-    pub fn below(&mut self, limit: u64) -> u64 {
+    pub(crate) fn below(&mut self, limit: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

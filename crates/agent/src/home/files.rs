@@ -8,18 +8,23 @@ use std::path::Path;
 /// Writes a file that only its owner may read, so that a crash leaves the old one or the new one and nothing between.
 pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> Result<(), HomeError> {
     let beside = path.with_extension("new");
-    let written = || -> io::Result<()> {
-        let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options.open(&beside)?;
+    let mut file = create_private(&beside)?;
+    let mut written = || -> io::Result<()> {
         file.write_all(bytes)?;
         file.sync_all()?;
         fs::rename(&beside, path)?;
         sync_folder(path)
     };
     written().map_err(HomeError::io("write", path))
+}
+
+/// Makes a file, or empties it, that only its owner may read.
+pub(crate) fn create_private(path: &Path) -> Result<File, HomeError> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map_err(HomeError::io("create", path))
 }
 
 /// Makes a rename durable. Only Unix has a way to ask for it.

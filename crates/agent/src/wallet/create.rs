@@ -70,7 +70,7 @@ impl Wallet {
 }
 
 /// Removes a database that a crash left unfinished, and SQLite's files beside it.
-fn remove_database(path: &Path) -> Result<(), HomeError> {
+pub(super) fn remove_database(path: &Path) -> Result<(), HomeError> {
     for suffix in ["", "-wal", "-shm"] {
         let mut name = path.as_os_str().to_owned();
         name.push(suffix);

@@ -2,7 +2,9 @@
 //!
 //! The online half ([`Agent`](crate::Agent)) takes a wallet and gives it back when it stops.
 
+mod audit;
 mod contacts;
+mod copies;
 mod create;
 mod payments;
 mod secrets;
@@ -31,6 +33,8 @@ const DAY: Millis = 24 * 60 * 60 * 1_000;
 const PROFILE_LIFETIME: Millis = 60 * DAY;
 /// A profile with less than this left is signed anew.
 const PROFILE_RENEWAL: Millis = 30 * DAY;
+/// The file of the head marker.
+const MARKER: &str = "head";
 /// Largest head marker, in bytes.
 const MAX_MARKER: u64 = 4 * 1024;
 
@@ -174,10 +178,9 @@ impl Wallet {
 
     /// Refuses a ledger that was put back from an older copy without saying so.
     async fn check_marker(&self) -> Result<(), AgentError> {
-        let Some(bytes) = files::read_bounded(&self.marker_path(), MAX_MARKER)? else { return Ok(()) };
-        match serde_json::from_slice::<HeadMarker>(&bytes) {
-            Ok(marker) => Ok(self.ledger.check_marker(&marker).await?),
-            Err(error) => Err(HomeError::Config { path: self.marker_path(), reason: error.to_string() }.into()),
+        match read_marker(&self.folder)? {
+            Some(marker) => Ok(self.ledger.check_marker(&marker).await?),
+            None => Ok(()),
         }
     }
 
@@ -188,14 +191,17 @@ impl Wallet {
     pub fn write_marker(&self) -> Result<(), AgentError> {
         if self.lock.is_some() {
             let marker = serde_json::to_vec(&self.ledger.marker()).expect("a marker is plain data");
-            files::write_private(&self.marker_path(), &marker)?;
+            files::write_private(&self.folder.join(MARKER), &marker)?;
         }
         Ok(())
     }
+}
 
-    fn marker_path(&self) -> PathBuf {
-        self.folder.join("head")
-    }
+/// The head marker of a folder, where there is one.
+fn read_marker(folder: &Path) -> Result<Option<HeadMarker>, HomeError> {
+    let path = folder.join(MARKER);
+    let Some(bytes) = files::read_bounded(&path, MAX_MARKER)? else { return Ok(None) };
+    serde_json::from_slice(&bytes).map(Some).map_err(|error| HomeError::Config { path, reason: error.to_string() })
 }
 
 /// Keeps a profile twice: as the newest of its DID, and as evidence under its digest.

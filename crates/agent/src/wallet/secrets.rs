@@ -127,6 +127,6 @@ fn remove_unlisted(folder: &Path, key_files: &KeyFiles) -> Result<(), AgentError
     Ok(())
 }
 
-fn texts(key_files: &KeyFiles) -> BTreeMap<String, String> {
+pub(super) fn texts(key_files: &KeyFiles) -> BTreeMap<String, String> {
     key_files.texts().map(|(name, text)| (name, text.to_owned())).collect()
 }

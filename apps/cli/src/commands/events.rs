@@ -1,0 +1,135 @@
+//! Events of a running peer, as sentences or as JSON.
+
+use crate::context::Context;
+use pumasi_agent::wallet::Payment;
+use pumasi_agent::{Agent, AgentError, Change, Event, Path, Step};
+use pumasi_identity::Did;
+use pumasi_ledger::TransferId;
+use pumasi_words::{PathKind, Refusal, Trouble, Warning};
+use std::collections::HashMap;
+use std::time::Duration;
+
+/// Names of the contacts, for sentences.
+pub(crate) type Names = HashMap<Did, String>;
+
+/// The names of everyone known.
+pub(crate) async fn names(wallet: &pumasi_agent::Wallet) -> anyhow::Result<Names> {
+    Ok(wallet.contacts().await?.into_iter().map(|contact| (contact.did, contact.name)).collect())
+}
+
+/// What somebody is called; the end of the DID when they have no name here.
+pub(crate) fn name_of(names: &Names, did: &Did) -> String {
+    names.get(did).cloned().unwrap_or_else(|| did.short())
+}
+
+/// Tells an event: an object for scripts; for people a sentence, or a progress line while something is on its way.
+pub(crate) async fn tell(context: &mut Context, agent: &Agent, names: &Names, event: &Event) -> anyhow::Result<()> {
+    context.ui.object(event);
+    if context.ui.is_json() {
+        return Ok(());
+    }
+    match event {
+        Event::Joined { peers } => {
+            let step = context.say(&pumasi_words::Step::Joined { peers: *peers });
+            context.ui.progress(step);
+        }
+        Event::Step { peer, step } => {
+            let name = name_of(names, peer);
+            let step = context.say(&words_of(*step, &name));
+            context.ui.progress(step);
+        }
+        Event::Connected { peer, path, took } => {
+            let name = name_of(names, peer);
+            let open = pumasi_words::Step::Open { name: &name, path: kind_of(path), took: *took };
+            let sentence = context.say(&open);
+            context.ui.say(sentence);
+        }
+        Event::Disconnected { peer, .. } => {
+            let name = name_of(names, peer);
+            let sentence = context.say(&pumasi_words::Step::Down { name: &name });
+            context.ui.progress(sentence);
+        }
+        Event::Unreachable { peer, reason } => {
+            tracing::info!(%reason, "not connected");
+            let name = name_of(names, peer);
+            let sentence = context.say(&Trouble::NoAnswer { name: &name, waited: Duration::ZERO });
+            context.ui.progress(sentence);
+        }
+        Event::Payment { id, peer, change } => payment(context, agent, names, *id, *peer, change).await?,
+        Event::KeysChanged { peer } => {
+            let name = name_of(names, peer);
+            let sentence = context.say(&Warning::KeysChanged { name: &name });
+            context.ui.warn(sentence);
+        }
+        Event::Warning { text, .. } => context.ui.warn(text),
+        _ => {}
+    }
+    Ok(())
+}
+
+async fn payment(
+    context: &mut Context,
+    agent: &Agent,
+    names: &Names,
+    id: TransferId,
+    peer: Did,
+    change: &Change,
+) -> anyhow::Result<()> {
+    use pumasi_words::Payment as Words;
+    let name = name_of(names, &peer);
+    let name = name.as_str();
+    let money = || async move {
+        let found: Result<Payment, AgentError> =
+            agent.with(move |wallet| Box::pin(async move { wallet.payment(&id).await })).await?;
+        found.map(|payment| payment.money)
+    };
+    let sentence = match change {
+        Change::Queued => context.say(&Words::Queued { to: name, money: &money().await? }),
+        Change::Sent => return progress(context, &Words::Sent { to: name }),
+        Change::Received => return progress(context, &Words::Received { by: name }),
+        Change::Expired => context.say(&Words::ExpiredUnknown { to: name, money: &money().await? }),
+        Change::Accepted { .. } => context.say(&Words::Accepted { by: name, money: &money().await? }),
+        Change::Refused { code, limit, available } => {
+            let why = Refusal::of(code, limit.as_ref(), available.as_ref());
+            context.say(&Words::Refused { by: name, money: &money().await?, why })
+        }
+        Change::Asked { money, memo } => context.say(&Words::Asked { from: name, money, memo }),
+        Change::Taken { money, memo } => context.say(&Words::Taken { from: name, money, memo }),
+        Change::TurnedDown { code } => {
+            context.say(&Words::TurnedDown { from: name, why: Refusal::of(code, None, None) })
+        }
+        Change::Countersigned => return progress(context, &Words::Countersigned { by: name }),
+        Change::BalanceDiffers { theirs, ours } => context.say(&Words::BalanceDiffers { with: name, theirs, ours }),
+        Change::Forked => context.say(&Words::Forked { by: name }),
+        _ => return Ok(()),
+    };
+    context.ui.say(sentence);
+    Ok(())
+}
+
+fn progress(context: &mut Context, message: &pumasi_words::Payment<'_>) -> anyhow::Result<()> {
+    let sentence = context.say(message);
+    context.ui.progress(sentence);
+    Ok(())
+}
+
+fn words_of(step: Step, name: &str) -> pumasi_words::Step<'_> {
+    match step {
+        Step::LookingUp => pumasi_words::Step::LookingUp { name },
+        Step::Gathering => pumasi_words::Step::Gathering,
+        Step::Offering => pumasi_words::Step::Offering { name },
+        Step::Waiting => pumasi_words::Step::Waiting { name },
+        Step::Checking => pumasi_words::Step::Checking,
+        Step::Securing => pumasi_words::Step::Securing,
+        Step::Proving => pumasi_words::Step::Proving { name },
+    }
+}
+
+/// The path in the words of people.
+pub(crate) fn kind_of(path: &Path) -> PathKind {
+    match (path.relayed, path.local.as_str(), path.remote.as_str()) {
+        (true, ..) => PathKind::Relayed,
+        (false, "host", "host") => PathKind::Local,
+        _ => PathKind::Direct,
+    }
+}

@@ -1,0 +1,119 @@
+//! Carrying messages between a link and the bookkeeper.
+
+use super::line::{Shared, look_up};
+use crate::bookkeeper::{Input, Outgoing};
+use crate::event::Path;
+use pumasi_identity::SignedProfile;
+use pumasi_rtc::{DataLink, Link, LinkState, PathReport};
+use pumasi_transfer::{OpenError, Peer, open_message};
+use tokio::sync::{mpsc, oneshot};
+
+/// What the line asks of its link.
+pub(crate) enum ToLink {
+    /// Make an SDP that restarts ICE.
+    Restart(oneshot::Sender<Option<String>>),
+    /// Answer the other side's restart; `None` when it is none of this link.
+    AcceptRestart(String, oneshot::Sender<Option<String>>),
+    /// Take the answer to our restart.
+    FinishRestart(String),
+    /// Send what is queued, and close.
+    Close(oneshot::Sender<()>),
+}
+
+/// How a link ended.
+pub(crate) struct Ended {
+    pub(crate) reason: String,
+}
+
+/// Carries until the link ends.
+pub(crate) async fn carry(
+    mut link: Link,
+    shared: Shared,
+    them: SignedProfile,
+    mut outgoing: mpsc::Receiver<Outgoing>,
+    mut commands: mpsc::Receiver<ToLink>,
+) -> Ended {
+    let mut peer = Peer::of(&them, true);
+    loop {
+        tokio::select! {
+            message = link.recv() => match message {
+                Some(bytes) => take(&shared, &mut peer, &bytes).await,
+                None => return Ended { reason: state_of(&link) },
+            },
+            queued = outgoing.recv() => match queued {
+                Some(Outgoing { transfer, bytes }) => {
+                    if let Err(error) = link.send(bytes).await {
+                        return Ended { reason: error.to_string() };
+                    }
+                    let _ = shared.inputs.send(Input::Sent { id: transfer }).await;
+                }
+                // The bookkeeper let go: it could not keep up, or it has stopped.
+                None => {
+                    link.close().await;
+                    return Ended { reason: "closed here".into() };
+                }
+            },
+            Some(command) = commands.recv() => match command {
+                ToLink::Restart(reply) => drop(reply.send(link.restart_offer().await.ok())),
+                ToLink::AcceptRestart(sdp, reply) => drop(reply.send(link.accept_restart(&sdp).await.ok())),
+                ToLink::FinishRestart(sdp) => {
+                    if let Err(error) = link.finish_restart(&sdp).await {
+                        tracing::debug!(%error, "an ICE restart was not finished");
+                    }
+                }
+                ToLink::Close(reply) => {
+                    // What the bookkeeper has handed over is said before the goodbye.
+                    while let Ok(Outgoing { transfer, bytes }) = outgoing.try_recv() {
+                        if link.send(bytes).await.is_err() { break }
+                        let _ = shared.inputs.try_send(Input::Sent { id: transfer });
+                    }
+                    link.close().await;
+                    let _ = reply.send(());
+                    return Ended { reason: "closed here".into() };
+                }
+            },
+        }
+    }
+}
+
+/// Opens a message and hands it on. RSA work happens here, on this link's own task.
+async fn take(shared: &Shared, peer: &mut Peer, bytes: &[u8]) {
+    let mut opened = open_message(&shared.desk_keys, peer, bytes).await;
+    if let Err(OpenError::UnknownProfile { .. }) = &opened
+        && let Some(profile) = look_up(&shared.overlay, &peer.did).await
+    {
+        let newest = Peer::of(&profile, true);
+        let (reply, taken) = oneshot::channel();
+        let input = Input::Profile { profile: Box::new(profile), reply };
+        if shared.inputs.send(input).await.is_ok() && matches!(taken.await, Ok(Ok(_))) {
+            *peer = newest;
+            opened = open_message(&shared.desk_keys, peer, bytes).await;
+        }
+    }
+    let input = match opened {
+        Ok(incoming) => Input::Message { peer: peer.did, incoming: Box::new(incoming) },
+        Err(OpenError::UnknownProfile { unread, .. }) => Input::Unreadable { peer: peer.did, unread },
+        Err(error) => {
+            tracing::debug!(peer = %peer.did.short(), %error, "a message was dropped");
+            return;
+        }
+    };
+    let _ = shared.inputs.send(input).await;
+}
+
+fn state_of(link: &Link) -> String {
+    match link.state() {
+        LinkState::Closed(reason) => reason.to_string(),
+        LinkState::Up | LinkState::Down => "the link has ended".into(),
+    }
+}
+
+/// The path, as it is shown.
+pub(crate) fn path_of(report: &PathReport) -> Path {
+    Path {
+        local: report.local.kind.to_string(),
+        remote: report.remote.kind.to_string(),
+        transport: report.transport.to_string(),
+        relayed: report.is_relayed(),
+    }
+}

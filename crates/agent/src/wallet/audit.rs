@@ -1,0 +1,90 @@
+//! The audit's eyes: verifies each signed document with the keys that were pinned when it came.
+
+use super::{Books, Wallet};
+use crate::error::AgentError;
+use pumasi_crypto::hash::Digest;
+use pumasi_crypto::native::NativeProvider;
+use pumasi_identity::SignedProfile;
+use pumasi_ledger::store::Space;
+use pumasi_ledger::{AuditReport, DocumentChecker, Part, SignedDocument, Statement};
+use pumasi_transfer::message::{Bye, TransferResult};
+use pumasi_transfer::{ReceiptError, profile_of, verify_statement, verify_transfer};
+
+impl Wallet {
+    /// Checks every entry, signature and receipt, and names what is wrong.
+    ///
+    /// # Errors
+    /// What the store says. What is wrong with the ledger is in the report.
+    pub async fn audit(&self) -> Result<AuditReport, AgentError> {
+        let checker = Checker { ledger: &self.ledger, provider: self.provider };
+        Ok(self.ledger.audit(&checker, &[]).await?)
+    }
+}
+
+struct Checker<'a> {
+    ledger: &'a Books,
+    provider: NativeProvider,
+}
+
+impl Checker<'_> {
+    async fn profile(&self, digest: &Digest) -> Result<SignedProfile, String> {
+        let kept: Option<SignedProfile> =
+            self.ledger.get(Space::Document, &digest.0).await.map_err(|error| error.to_string())?;
+        let profile = kept.ok_or_else(|| format!("the profile {digest} that it names is not kept"))?;
+        if profile.digest() == *digest { Ok(profile) } else { Err(format!("another profile is kept as {digest}")) }
+    }
+}
+
+impl DocumentChecker for Checker<'_> {
+    async fn check(&self, document: &SignedDocument<'_>) -> Result<Statement, String> {
+        let broken = |error: ReceiptError| error.to_string();
+        match document.part {
+            Part::Transfer => {
+                let digest = match document.profile {
+                    Some(digest) => *digest,
+                    None => profile_of(document.text).map_err(broken)?,
+                };
+                let profile = self.profile(&digest).await?;
+                let (id, transfer) = verify_transfer(&self.provider, document.text, &profile).await.map_err(broken)?;
+                Ok(Statement {
+                    signer: transfer.from,
+                    transfer: id,
+                    money: Some(transfer.money),
+                    memo: Some(transfer.memo),
+                    outcome: None,
+                    result: None,
+                    heads: vec![(transfer.from, transfer.prev)],
+                    balance: None,
+                })
+            }
+            Part::Result => {
+                let (_, result): (_, TransferResult) =
+                    verify_statement(document.text, document.signer).map_err(broken)?;
+                Ok(Statement {
+                    signer: result.from,
+                    transfer: result.transfer,
+                    money: None,
+                    memo: None,
+                    outcome: Some(result.outcome),
+                    result: None,
+                    heads: vec![(result.from, result.head), (result.to, result.payer_head)],
+                    balance: Some((result.balance.unit, result.balance.amount)),
+                })
+            }
+            Part::Acknowledgement => {
+                let (_, bye): (_, Bye) = verify_statement(document.text, document.signer).map_err(broken)?;
+                Ok(Statement {
+                    signer: bye.from,
+                    transfer: bye.transfer,
+                    money: None,
+                    memo: None,
+                    outcome: None,
+                    result: Some(bye.result),
+                    heads: vec![(bye.from, bye.head)],
+                    balance: Some((bye.balance.unit, bye.balance.amount)),
+                })
+            }
+            _ => Err("a kind of document that this version does not know".into()),
+        }
+    }
+}

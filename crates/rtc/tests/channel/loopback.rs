@@ -133,7 +133,7 @@ async fn both_directions_at_once_do_not_block_each_other() {
         link
     };
     let both = async { tokio::join!(busy(offerer), busy(answerer)) };
-    timeout(Duration::from_secs(30), both).await.unwrap();
+    timeout(Duration::from_secs(90), both).await.unwrap();
 }
 
 #[tokio::test]

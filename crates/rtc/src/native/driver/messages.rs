@@ -1,5 +1,7 @@
 //! Messages in and out: the queues, the framing, and the engine's buffer.
 
+use std::collections::VecDeque;
+
 use str0m::channel::{ChannelData, ChannelId, Reliability};
 
 use super::Driver;
@@ -8,6 +10,36 @@ use crate::framing::Chunks;
 use crate::native::LABEL;
 use crate::native::outbox::{self, Queued};
 use crate::{CloseReason, LinkState, Progress};
+
+/// The most chunks that may be unacknowledged. The engine bounds their bytes; but it goes through all of them again and
+/// again, and thousands of small ones would fit.
+const MAX_FLIGHT: usize = 128;
+
+/// The chunks that the engine has and the peer has not acknowledged.
+#[derive(Debug, Default)]
+pub(super) struct Flight {
+    lengths: VecDeque<usize>,
+    bytes: usize,
+}
+
+impl Flight {
+    /// Whether one more chunk may go, when this many bytes are not acknowledged.
+    fn has_room(&mut self, buffered: usize) -> bool {
+        // The oldest are acknowledged first; one that is acknowledged in part still counts.
+        while let Some(oldest) = self.lengths.front()
+            && self.bytes - oldest >= buffered
+        {
+            self.bytes -= oldest;
+            self.lengths.pop_front();
+        }
+        self.lengths.len() < MAX_FLIGHT
+    }
+
+    fn add(&mut self, length: usize) {
+        self.lengths.push_back(length);
+        self.bytes += length;
+    }
+}
 
 impl Driver {
     pub(super) fn channel_opened(&mut self, id: ChannelId, label: &str) -> Result<(), CloseReason> {
@@ -70,8 +102,12 @@ impl Driver {
             return false;
         }
         let Some(mut channel) = self.channel.and_then(|id| self.rtc.channel(id)) else { return false };
+        if !self.flight.has_room(channel.buffered_amount()) {
+            return false;
+        }
         match channel.write(true, &self.chunk) {
             Ok(true) => {
+                self.flight.add(self.chunk.len());
                 self.chunk.clear();
                 true
             }
@@ -121,5 +157,26 @@ impl Driver {
 pub(super) async fn wait_for_room(inbox: &outbox::Sender, message: Option<&Vec<u8>>) {
     if let Some(message) = message {
         inbox.room_for(message).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn acknowledged_chunks_make_room_and_those_in_part_do_not() {
+        let mut flight = Flight::default();
+        for _ in 0..MAX_FLIGHT {
+            assert!(flight.has_room(flight.bytes));
+            flight.add(10);
+        }
+        let all = 10 * MAX_FLIGHT;
+        assert!(!flight.has_room(all));
+        assert!(!flight.has_room(all - 9));
+        assert!(flight.has_room(all - 10));
+        assert_eq!(flight.lengths.len(), MAX_FLIGHT - 1);
+        assert!(flight.has_room(0));
+        assert!(flight.lengths.is_empty() && flight.bytes == 0);
     }
 }

@@ -19,6 +19,7 @@ use str0m::{Event, IceConnectionState, Input, Output, Rtc};
 use tokio::sync::{mpsc, oneshot};
 
 use self::clock::{FLUSH, FLUSH_STEP, KEEP_BINDING, Phase};
+use self::messages::Flight;
 use super::gather::{Gathered, Local};
 use super::outbox;
 use super::path::PathWatch;
@@ -79,6 +80,7 @@ pub(crate) struct Driver {
     outbox: outbox::Receiver,
     sending: Option<(Chunks, tokio::sync::OwnedSemaphorePermit)>,
     chunk: Vec<u8>,
+    flight: Flight,
     inbox: outbox::Sender,
     undelivered: VecDeque<Vec<u8>>,
     assembler: Assembler,
@@ -123,6 +125,7 @@ impl Driver {
             outbox: ends.outbox,
             sending: None,
             chunk: Vec::new(),
+            flight: Flight::default(),
             inbox: ends.inbox,
             undelivered: VecDeque::new(),
             assembler: Assembler::default(),

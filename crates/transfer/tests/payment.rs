@@ -121,6 +121,24 @@ fn a_decision_after_expiry_takes_nothing() {
 }
 
 #[test]
+fn a_line_that_is_used_up_by_the_time_of_the_decision_refuses_the_second_payment() {
+    let (mut payer, mut payee) = pair(Policy::Ask);
+    for _ in 0..2 {
+        let sent = pay(&mut payer, order("30,000 KRW"), NOW);
+        payee.receive(PAYER, &sends(&sent)[0], NOW);
+    }
+    let ids: Vec<_> = payee.desk.payees().map(|payee| payee.offer().id).collect();
+    let told = payee.act(async |desk, books| {
+        for id in ids {
+            assert!(desk.decide(books, id, Decision::Accept, NOW).await?);
+        }
+        Ok(())
+    });
+    let over = Refusal::OverLimit { limit: money("50,000 KRW"), available: money("20,000 KRW") };
+    assert!(matches!(&events(&told)[..], [Event::Taken { .. }, Event::TurnedDown(refusal)] if *refusal == over));
+}
+
+#[test]
 fn an_unanswered_message_is_repeated_ever_more_rarely() {
     let (mut payer, _) = pair(Policy::Accept);
     let sent = sends(&pay(&mut payer, order("12,000 KRW"), NOW));

@@ -32,6 +32,7 @@ mod payment;
 mod plain;
 mod receipt;
 mod refusal;
+mod shown;
 mod told;
 mod trust;
 
@@ -48,5 +49,6 @@ pub use plain::plain;
 pub use receipt::Receipt;
 pub use refusal::{OverLimit, Refusal};
 pub use say::Say;
+pub use shown::{CreditLine, EntryKind, KeyPurpose, Label, PaymentLine, PaymentState, Standing};
 pub use told::Told;
 pub use trust::{Trust, Warning};

@@ -136,7 +136,8 @@ fn beancount_adds_up_what_was_accepted() {
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     };
     assert_eq!(check(&text), "", "bean-check finds nothing");
-    let wrong = text.replace("  300 KRW", "  301 KRW");
+    let asserted = |minor: u64| format!("balance Assets:Pumasi:{bob}  {minor} KRW");
+    let wrong = text.replace(&asserted(300), &asserted(301));
     assert!(check(&wrong).contains("Balance failed"), "and would find it");
 }
 

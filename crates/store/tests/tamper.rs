@@ -371,15 +371,9 @@ fn backup_and_restore_begin_a_new_generation_and_keep_everything() {
         assert!(matches!(old.check_marker(&new_marker).await, Err(LedgerError::Damaged(_))));
         assert!(old.begin().await.is_err());
         // Over a ledger that is there, nothing is restored.
-        let over = Ledger::restore(
-            SqliteStore::open(&scene.path()).unwrap(),
-            NativeProvider,
-            &mut &backup[..],
-            &password(),
-            None,
-            START,
-        );
-        assert_eq!(over.await.err(), Some(LedgerError::Exists));
+        let (taken, password) = (SqliteStore::open(&scene.path()).unwrap(), password());
+        let over = Ledger::restore(taken, NativeProvider, &mut &*backup, &password, None, START).await;
+        assert_eq!(over.err(), Some(LedgerError::Exists));
 
         // Cut, or changed, or with a line from elsewhere: not restored.
         let text = String::from_utf8(backup.clone()).unwrap();

@@ -28,6 +28,6 @@ pub use nonce::Nonce;
 pub use parcel::{MAX_PARTS, Parcel, pack};
 pub use record::{MAX_CONTENT, MAX_LIFETIME, MAX_RECORD, MailboxRecord, RecordError, Valid};
 pub use sdp::{MAX_SDP, Sdp};
-pub use session::{Event, Output, Pace, PairSession, SessionError};
+pub use session::{Event, MAX_WAIT, Output, Pace, PairSession, SessionError};
 pub use signal::{Content, MAX_SIGNAL, MAX_SIGNAL_LIFE, RejectReason, SIGNAL_TYP, Signal, SignalError, SignedSignal};
 pub use slot::{CLOCK_SKEW, EPOCH, PairSlots, Slot, epoch};

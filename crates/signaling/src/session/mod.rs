@@ -9,7 +9,7 @@ mod seen;
 pub use output::{Event, Output, SessionError};
 pub use pace::Pace;
 
-use crate::{Content, MAX_SIGNAL_LIFE, Nonce, RejectReason, Sdp, Signal, SignalError, SignedSignal};
+use crate::{CLOCK_SKEW, Content, MAX_SIGNAL_LIFE, Nonce, RejectReason, Sdp, Signal, SignalError, SignedSignal};
 use answerer::Answerer;
 use offerer::Offerer;
 use pumasi_crypto::hash::{self, Digest};
@@ -17,6 +17,9 @@ use pumasi_identity::Did;
 use pumasi_units::{Millis, Timestamp};
 use seen::Seen;
 use std::collections::VecDeque;
+
+/// The longest wait for an answer: three minutes, so that an offer outlives it by [`CLOCK_SKEW`].
+pub const MAX_WAIT: Millis = MAX_SIGNAL_LIFE - CLOCK_SKEW;
 
 /// The signalling of one pair: both roles, since both may call at once.
 ///
@@ -75,8 +78,8 @@ impl PairSession {
         self.listening = None;
     }
 
-    /// Offers a connection and waits for the answer for `wait` ms (at most [`MAX_SIGNAL_LIFE`]). `session` and `nonce`
-    /// must be fresh and random.
+    /// Offers a connection and waits for the answer for `wait` ms, at most [`MAX_WAIT`]. `session` and `nonce` must be
+    /// fresh and random.
     ///
     /// # Errors
     /// [`SessionError::Dialing`] or [`SessionError::Answering`].
@@ -94,19 +97,17 @@ impl PairSession {
         if self.reply.is_some() {
             return Err(SessionError::Answering);
         }
-        let offerer = Offerer::new(session, nonce, wait.min(MAX_SIGNAL_LIFE), now);
-        self.sign(session, nonce, now, offerer.expires, Content::Offer { sdp });
-        self.dial = Some(offerer);
+        let dial = Offerer::new(session, nonce, wait.min(MAX_WAIT), now);
+        self.sign(session, nonce, now, dial.deadline + CLOCK_SKEW, Content::Offer { sdp });
+        self.dial = Some(dial);
         Ok(())
     }
 
     /// Gives up our offer, and lets the other know. Does nothing when none stands.
-    pub fn hang_up(&mut self, nonce: Nonce, now: Timestamp) {
-        let Some(dial) = self.dial.take() else { return };
-        self.settle();
-        if let Some(offer) = dial.id() {
-            let content = Content::Reject { offer, reason: RejectReason::Gone };
-            self.sign(dial.session, nonce, now, dial.expires, content);
+    pub fn hang_up(&mut self, now: Timestamp) {
+        if let Some(dial) = self.dial.take() {
+            self.withdraw(&dial, now);
+            self.settle();
         }
     }
 
@@ -145,7 +146,8 @@ impl PairSession {
         Ok(())
     }
 
-    /// The channel is open: nothing has to be said again.
+    /// The channel is open: nothing has to be said again. When it failed, [`reject`](Self::reject) with
+    /// [`RejectReason::Gone`].
     pub fn connected(&mut self) {
         self.reply = None;
         self.settle();
@@ -199,7 +201,8 @@ impl PairSession {
                     self.dial = None;
                     self.event(Event::Answered { session: signal.session, sdp: sdp.clone() });
                 }
-                None => self.disown(signal, *offer, id, now),
+                // From before a restart, or given up: they need not wait for its end.
+                None => self.gone(signal.session, *offer, id, signal.expires, now),
             },
             Content::Reject { offer, .. } if self.reply.as_ref().is_some_and(|reply| reply.id() == *offer) => {
                 self.reply = None;
@@ -219,7 +222,8 @@ impl PairSession {
 
     /// Time has passed: says again what may be lost, looks again, and ends what is out of time.
     pub fn handle_timeout(&mut self, now: Timestamp) {
-        if let Some(dial) = self.dial.take_if(|dial| dial.expires <= now) {
+        if let Some(dial) = self.dial.take_if(|dial| dial.deadline <= now) {
+            self.withdraw(&dial, now);
             self.event(Event::TimedOut { session: dial.session });
         }
         if let Some(reply) = self.reply.take_if(|reply| reply.offer().expires <= now) {
@@ -276,12 +280,18 @@ impl PairSession {
         Ok(())
     }
 
-    /// They answer an offer of which we know nothing: one from before a restart, or given up. Tells them, so that they do
-    /// not wait for its end. The nonce is made from the answer: the same words for the same answer.
-    fn disown(&mut self, answer: &Signal, offer: Digest, id: Digest, now: Timestamp) {
-        let nonce = Nonce(*hash::sha256(&[b"pumasi/1/disown", &id.0]).0.first_chunk().expect("a hash has 32 bytes"));
-        let content = Content::Reject { offer, reason: RejectReason::Gone };
-        self.sign(answer.session, nonce, now, answer.expires, content);
+    /// Lets the other know that our offer does not stand any more, so that nobody answers it while it lives.
+    fn withdraw(&mut self, dial: &Offerer, now: Timestamp) {
+        if let Some(offer) = dial.id() {
+            self.gone(dial.session, offer, offer, dial.deadline + CLOCK_SKEW, now);
+        }
+    }
+
+    /// Says that an offer of ours does not stand. The nonce is made from the cause (the offer given up, or the answer to
+    /// one that we do not know): the same words for the same cause.
+    fn gone(&mut self, session: Nonce, offer: Digest, cause: Digest, expires: Timestamp, now: Timestamp) {
+        let nonce = Nonce(*hash::sha256(&[b"pumasi/1/gone", &cause.0]).0.first_chunk().expect("a hash has 32 bytes"));
+        self.sign(session, nonce, now, expires, Content::Reject { offer, reason: RejectReason::Gone });
     }
 
     fn sign(&mut self, session: Nonce, nonce: Nonce, issued: Timestamp, expires: Timestamp, content: Content) {

@@ -9,14 +9,15 @@ pub(super) struct Offerer {
     pub(super) session: Nonce,
     nonce: Nonce,
     start: Timestamp,
-    pub(super) expires: Timestamp,
+    /// When we stop waiting. The offer itself lives a little longer: the other's clock may be ahead.
+    pub(super) deadline: Timestamp,
     /// The offer and when to publish it again; nothing while it is being signed.
     published: Option<(SignedSignal, Timestamp)>,
 }
 
 impl Offerer {
     pub(super) fn new(session: Nonce, nonce: Nonce, wait: Millis, now: Timestamp) -> Self {
-        Self { session, nonce, start: now, expires: now + wait, published: None }
+        Self { session, nonce, start: now, deadline: now + wait, published: None }
     }
 
     /// Whether this is the offer that we drafted, now signed.
@@ -34,7 +35,7 @@ impl Offerer {
     }
 
     pub(super) fn poll_timeout(&self) -> Timestamp {
-        self.published.as_ref().map_or(self.expires, |(_, again)| self.expires.min(*again))
+        self.published.as_ref().map_or(self.deadline, |(_, again)| self.deadline.min(*again))
     }
 
     /// The offer, when it is time to publish it again.

@@ -2,7 +2,8 @@
 
 use crate::person::{NOW, Person, nonce, sdp};
 use pumasi_signaling::{
-    Content, Event, Output, Pace, PairSession, RejectReason, SessionError, Signal, SignalError, SignedSignal,
+    CLOCK_SKEW, Content, Event, Output, Pace, PairSession, RejectReason, SessionError, Signal, SignalError,
+    SignedSignal,
 };
 use pumasi_units::Timestamp;
 
@@ -151,7 +152,7 @@ fn an_answer_to_another_offer_or_session_is_refused_and_the_dialing_goes_on() {
     let first = a.dial(1, NOW);
     b.hear(&first, NOW).unwrap();
     let answer = b.answer(&first, NOW);
-    a.session.hang_up(nonce(5), NOW + 100);
+    a.session.hang_up(NOW + 100);
     a.drain(NOW + 100);
     let second = a.dial(21, NOW + 200);
     assert_eq!(a.hear(&answer, NOW + 300), Err(SignalError::OtherOffer { offer: first.id() }));
@@ -193,7 +194,7 @@ fn a_reject_tells_the_reason_and_giving_up_tells_the_other() {
     let offer = a.dial(1, NOW);
     b.hear(&offer, NOW).unwrap();
     b.answer(&offer, NOW);
-    a.session.hang_up(nonce(9), NOW + 5);
+    a.session.hang_up(NOW + 5);
     a.drain(NOW + 5);
     b.take_events();
     b.hear(&a.published.pop().unwrap(), NOW + 10).unwrap();
@@ -229,19 +230,24 @@ fn nobody_answers_and_the_dialing_ends_in_time_with_a_bounded_number_of_looks() 
         assert!(steps < 100);
     }
     assert_eq!(a.take_events(), [Event::TimedOut { session: nonce(1) }]);
+    let last = a.published.last().unwrap().signal();
+    assert!(matches!(last.content, Content::Reject { reason: RejectReason::Gone, .. }));
     assert!(a.fetches <= 35 && a.published.len() <= 12, "{} {}", a.fetches, a.published.len());
 }
 
 #[test]
-fn an_offer_that_never_becomes_a_channel_ends() {
+fn an_offer_that_never_becomes_a_channel_ends_and_outlives_the_wait_by_what_clocks_may_differ() {
     let (mut a, mut b) = pair();
     let offer = a.dial(1, NOW);
     b.hear(&offer, NOW).unwrap();
     b.answer(&offer, NOW);
     b.take_events();
-    b.timeout(NOW + WAIT);
+    let end = NOW + WAIT + CLOCK_SKEW;
+    b.timeout(end - 1);
+    assert!(b.take_events().is_empty());
+    b.timeout(end);
     assert_eq!(b.take_events(), [Event::OfferGone { offer: offer.id() }]);
-    assert_eq!(b.hear(&offer, NOW + WAIT), Err(SignalError::Expired { expires: NOW + WAIT }));
+    assert_eq!(b.hear(&offer, end), Err(SignalError::Expired { expires: end }));
 }
 
 #[test]

@@ -89,10 +89,15 @@ fn end_of(reason: AbortReason) -> PairingEnd {
     }
 }
 
+/// Tells a failure that is no error of the agent, and gives its exit code.
+pub(crate) fn say(context: &mut Context, exit: Exit, message: &impl Say) -> Exit {
+    let sentence = context.say(message);
+    context.ui.object(&json!({ "event": "error", "exit": exit.code(), "text": sentence }));
+    context.ui.warn(sentence);
+    exit
+}
+
 /// The sentence for a payment in bitcoin, which nothing here can settle yet.
 pub(crate) fn no_bitcoin(context: &mut Context) -> Exit {
-    let sentence = context.say(&Told::NoBitcoinYet);
-    context.ui.object(&json!({ "event": "error", "exit": Exit::Failed.code(), "text": sentence }));
-    context.ui.warn(sentence);
-    Exit::Failed
+    say(context, Exit::Failed, &Told::NoBitcoinYet)
 }

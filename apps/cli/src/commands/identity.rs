@@ -34,7 +34,7 @@ pub(crate) async fn id(context: &mut Context, args: Id) -> anyhow::Result<Exit> 
                 "created": profile.created().to_string(), "expires": profile.expires().to_string(),
                 "digest": profile.digest(), "folder": wallet.folder(),
             });
-            context.ui.print(&object, show::identity(&wallet));
+            context.ui.print(&object, show::identity(&wallet, context.lang));
         }
         Id::Export { output: Some(path) } => {
             std::fs::write(&path, wallet.profile().json()).with_context(|| path.display().to_string())?;
@@ -56,7 +56,7 @@ pub(crate) async fn key(context: &mut Context, args: Key) -> anyhow::Result<Exit
             let object = json!(keys.iter().map(|key| json!({
                 "purpose": key.purpose, "algorithm": key.algorithm, "id": key.id, "current": key.current,
             })).collect::<Vec<_>>());
-            context.ui.print(&object, show::key_table(&keys));
+            context.ui.print(&object, show::key_table(&keys, context.lang));
         }
         Key::Rotate { rsa } => {
             let password = context.password()?;

@@ -13,6 +13,9 @@ mod receipt;
 mod request;
 mod show;
 mod status;
+mod table;
+
+pub(crate) use show::finding;
 
 use crate::args::{Cli, Command};
 use crate::context::Context;

@@ -6,7 +6,10 @@ use std::io::{self, Read as _, Write as _};
 use std::path::Path;
 
 /// Writes a file that only its owner may read, so that a crash leaves the old one or the new one and nothing between.
-pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> Result<(), HomeError> {
+///
+/// # Errors
+/// [`HomeError::Io`].
+pub fn write_private(path: &Path, bytes: &[u8]) -> Result<(), HomeError> {
     let beside = path.with_extension("new");
     let mut file = create_private(&beside)?;
     let mut written = || -> io::Result<()> {
@@ -31,7 +34,8 @@ pub(crate) fn create_private(path: &Path) -> Result<File, HomeError> {
 fn sync_folder(path: &Path) -> io::Result<()> {
     #[cfg(unix)]
     if let Some(folder) = path.parent() {
-        File::open(folder)?.sync_all()?;
+        let here = folder.as_os_str().is_empty();
+        File::open(if here { Path::new(".") } else { folder })?.sync_all()?;
     }
     Ok(())
 }
@@ -46,7 +50,10 @@ pub(crate) fn create_private_folder(path: &Path) -> Result<(), HomeError> {
 }
 
 /// Reads a file of at most `limit` bytes; `None` when there is no such file.
-pub(crate) fn read_bounded(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, HomeError> {
+///
+/// # Errors
+/// [`HomeError::TooLarge`], [`HomeError::Io`].
+pub fn read_bounded(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, HomeError> {
     let file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),

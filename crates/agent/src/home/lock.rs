@@ -5,6 +5,10 @@ use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read as _, Seek as _, Write as _};
 use std::path::Path;
+use std::time::Duration;
+
+/// How long a look at the lock may seem to hold it.
+const GLANCE: Duration = Duration::from_millis(20);
 
 /// Who holds a folder.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,7 +39,12 @@ impl Lock {
             .write(true)
             .open(&path)
             .map_err(HomeError::io("open", &path))?;
-        match file.try_lock() {
+        // Whoever asks for the holder has the lock for an instant.
+        let taken = file.try_lock().or_else(|_| {
+            std::thread::sleep(GLANCE);
+            file.try_lock()
+        });
+        match taken {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(HomeError::Held { holder: read_holder(&mut file) }),
             Err(TryLockError::Error(source)) => return Err(HomeError::io("lock", &path)(source)),
@@ -47,6 +56,16 @@ impl Lock {
             .and_then(|()| file.write_all(text.as_bytes()))
             .map_err(HomeError::io("write", &path))?;
         Ok(Self { _file: file })
+    }
+
+    /// Who holds a folder now, without taking it. `None` when nobody does, whatever an earlier holder left in the file.
+    #[must_use]
+    pub fn holder(folder: &Path) -> Option<Holder> {
+        let mut file = File::open(folder.join("lock")).ok()?;
+        match file.try_lock_shared() {
+            Err(TryLockError::WouldBlock) => read_holder(&mut file),
+            Ok(()) | Err(TryLockError::Error(_)) => None,
+        }
     }
 }
 
@@ -74,5 +93,17 @@ mod tests {
 
         drop(first);
         Lock::take(folder.path(), "pay").unwrap();
+    }
+
+    #[test]
+    fn the_holder_is_named_only_while_it_holds() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(Lock::holder(folder.path()), None, "nobody was ever here");
+
+        let lock = Lock::take(folder.path(), "listen").unwrap();
+        assert_eq!(Lock::holder(folder.path()), Some(Holder { pid: std::process::id(), doing: "listen".into() }));
+
+        drop(lock);
+        assert_eq!(Lock::holder(folder.path()), None, "the file still names the last one");
     }
 }

@@ -16,4 +16,5 @@ mod lock;
 
 pub use config::{Config, IceServers, TurnEntry};
 pub use error::HomeError;
+pub use files::{read_bounded, write_private};
 pub use lock::{Holder, Lock};

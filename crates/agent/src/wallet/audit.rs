@@ -1,16 +1,34 @@
 //! The audit's eyes: verifies each signed document with the keys that were pinned when it came.
 
-use super::{Books, Wallet};
+use super::{Books, Wallet, check_inhabited};
 use crate::error::AgentError;
+use crate::home::Lock;
 use pumasi_crypto::hash::Digest;
 use pumasi_crypto::native::NativeProvider;
+use pumasi_crypto::password::Password;
 use pumasi_identity::SignedProfile;
 use pumasi_ledger::store::Space;
-use pumasi_ledger::{AuditReport, DocumentChecker, Part, SignedDocument, Statement};
+use pumasi_ledger::{AuditReport, DocumentChecker, LedgerError, Part, SignedDocument, Statement};
 use pumasi_transfer::message::{Bye, TransferResult};
 use pumasi_transfer::{ReceiptError, profile_of, verify_statement, verify_transfer};
+use std::path::Path;
 
 impl Wallet {
+    /// Opens an identity to audit it. The folder is held, so that nothing is written meanwhile; a ledger that was put back
+    /// from an old copy opens too, and the audit says so.
+    ///
+    /// # Errors
+    /// As [`Wallet::open`], but never for what is wrong with the ledger's end.
+    pub async fn open_to_audit(folder: &Path, password: &Password) -> Result<Self, AgentError> {
+        check_inhabited(folder)?;
+        let lock = Lock::take(folder, "ledger audit")?;
+        let wallet = Self::unlock(folder, password, Some(lock)).await?;
+        match wallet.check_marker().await {
+            Ok(()) | Err(AgentError::Ledger(LedgerError::Damaged(_))) => Ok(wallet), // the ledger keeps the finding
+            Err(other) => Err(other),
+        }
+    }
+
     /// Checks every entry, signature and receipt, and names what is wrong.
     ///
     /// # Errors

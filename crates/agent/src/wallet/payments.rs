@@ -1,13 +1,16 @@
 //! Payments as people see them, read from the ledger.
 
 use super::Wallet;
+use crate::clock;
 use crate::error::AgentError;
 use pumasi_crypto::native::NativeProvider;
 use pumasi_identity::{Did, SignedProfile};
 use pumasi_ledger::store::{MAX_PAGE, Space};
 use pumasi_ledger::{Body, Entry, TransferId};
+use pumasi_transfer::message::Request;
 use pumasi_transfer::{
     Desk, Keys, LedgerBooks, PayeeState, PayerState, Policy, Proven, Receipt, ReceiptError, Record, Refusal,
+    RequestOrder, RequestRecord, RequestState, Verified,
 };
 use pumasi_units::{Money, Timestamp};
 use serde::Serialize;
@@ -110,6 +113,32 @@ impl Wallet {
         }
         payments.sort_by_key(|payment| payment.at);
         Ok(payments)
+    }
+
+    /// Signs a request for a payment, and writes it down.
+    ///
+    /// # Errors
+    /// [`AgentError::Order`] when something is out of bounds; nothing was signed then. And what the ledger says.
+    pub async fn request(&self, order: RequestOrder) -> Result<Verified<Request>, AgentError> {
+        let mut desk = self.load_desk(Policy::Ask).await?;
+        let mut tx = self.ledger.begin().await?;
+        let mut books = LedgerBooks { ledger: &self.ledger, tx: &mut tx };
+        let request = desk.request(&mut books, order, clock::now()).await?;
+        self.ledger.commit(tx).await?;
+        Ok(request)
+    }
+
+    /// Requests of mine that can still be paid, the first to expire first.
+    ///
+    /// # Errors
+    /// What the ledger says.
+    pub async fn open_requests(&self) -> Result<Vec<RequestRecord>, AgentError> {
+        let now = clock::now();
+        let records: Vec<(Vec<u8>, RequestRecord)> = self.ledger.list(Space::Request).await?;
+        let open = records.into_iter().map(|(_, record)| record).filter(|record| record.state(now) == RequestState::Open);
+        let mut open: Vec<RequestRecord> = open.collect();
+        open.sort_by_key(|record| record.request.expires);
+        Ok(open)
     }
 
     /// The payment whose id begins with these digits.

@@ -192,7 +192,7 @@ pub(crate) fn unwrap_id(did: &Did, key: &RsaPublicKey) -> String {
     format!("{did}#{}", Jwk::unwrap(key).thumbprint())
 }
 
-fn x25519_id(did: &Did, key: &[u8; 32]) -> String {
+pub(crate) fn x25519_id(did: &Did, key: &[u8; 32]) -> String {
     format!("{did}#{}", multikey::encode_x25519(key))
 }
 

@@ -10,7 +10,7 @@ mod jwk;
 
 use crate::{Did, PrivateKeys, data_integrity};
 use document::Document;
-pub(crate) use document::{signing_id, unwrap_id};
+pub(crate) use document::{signing_id, unwrap_id, x25519_id};
 pub use draft::{
     CLOCK_SKEW, MAX_ENDPOINT, MAX_LIFETIME, MAX_NAME, MAX_SEQUENCE, MAX_SERVICE_WORD, MAX_SERVICES, ProfileDraft,
     Service,
@@ -164,6 +164,12 @@ impl SignedProfile {
     #[must_use]
     pub fn rsa_unwrap(&self) -> &RsaPublicKey {
         &self.keys.unwrap
+    }
+
+    /// The id of the X25519 key in the profile.
+    #[must_use]
+    pub fn x25519_kid(&self) -> String {
+        x25519_id(&self.keys.did, &self.keys.x25519)
     }
 
     /// The `kid` of [`rsa_signing`](Self::rsa_signing): the DID, `#`, and the key's JWK thumbprint (RFC 7638).

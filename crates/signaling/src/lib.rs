@@ -25,7 +25,7 @@ pub use channel::{
 };
 pub use mailbox::PairMailbox;
 pub use nonce::Nonce;
-pub use parcel::{MAX_PARTS, Parcel, pack};
+pub use parcel::{MAX_PARTS, Parcel, Put, pack};
 pub use record::{MAX_CONTENT, MAX_LIFETIME, MAX_RECORD, MailboxRecord, RecordError, Valid};
 pub use sdp::{MAX_SDP, Sdp};
 pub use session::{Event, MAX_WAIT, Output, Pace, PairSession, SessionError};

@@ -1,6 +1,6 @@
 use crate::record::MAX_LIFETIME;
 use crate::slot::{PairSlots, Slot, epoch};
-use crate::{MailboxRecord, SignalError, SignedSignal};
+use crate::{MailboxRecord, Put, SignalError, SignedSignal};
 use pumasi_crypto::{Provider, sealed};
 use pumasi_identity::Did;
 use pumasi_units::Timestamp;
@@ -44,12 +44,7 @@ impl PairMailbox {
     ///
     /// # Errors
     /// [`SignalError::Record`] when it has expired, [`SignalError::Crypto`] when the other's key is bad.
-    pub fn seal(
-        &mut self,
-        signal: &SignedSignal,
-        now: Timestamp,
-        mut random: [u8; 64],
-    ) -> Result<([u8; 32], Vec<u8>), SignalError> {
+    pub fn seal(&mut self, signal: &SignedSignal, now: Timestamp, mut random: [u8; 64]) -> Result<Put, SignalError> {
         let made = now.max(self.last + 1);
         let slot = self.slots.outgoing(epoch(now));
         let (ephemeral, salt) = random.split_first_chunk::<32>().expect("32 of 64 bytes");

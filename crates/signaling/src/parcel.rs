@@ -14,6 +14,9 @@ const TAG: usize = 16;
 const CHUNK: usize = MAX_CONTENT - HEADER;
 const LEVEL: u8 = 9;
 
+/// A record to put into the DHT: its key and its bytes.
+pub type Put = ([u8; 32], Vec<u8>);
+
 /// Packs one message of a pairing by code into as many records as it needs; most need one. Gives record keys and bytes,
 /// to put into the DHT. `salt` must be fresh and random for each message.
 ///
@@ -28,7 +31,7 @@ pub fn pack(
     message: &[u8],
     made: Timestamp,
     salt: &[u8; 32],
-) -> Result<Vec<([u8; 32], Vec<u8>)>, RecordError> {
+) -> Result<Vec<Put>, RecordError> {
     if message.len() > MAX_MESSAGE {
         return Err(RecordError::ContentTooLong { len: message.len() });
     }

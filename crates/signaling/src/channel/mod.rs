@@ -130,7 +130,7 @@ enum State {
     AwaitHello,
     /// Their hello is here; two things are missing, in any order.
     Proving {
-        theirs: Peer,
+        theirs: Box<Peer>,
         proof_sent: bool,
         proof_checked: bool,
     },
@@ -225,7 +225,7 @@ impl ChannelAuth {
         let authenticated = Authenticated { did: hello.did, profile: hello.profile, version, capabilities };
         let end = End::new(config.them, &config.remote_fingerprint, bytes);
         self.outputs.push_back(AuthOutput::Sign(Transcript::bytes(config.role, self.own_end(), end)));
-        let theirs = Peer { end, authenticated };
+        let theirs = Box::new(Peer { end, authenticated });
         self.state = State::Proving { theirs, proof_sent: false, proof_checked: false };
         Ok(())
     }

@@ -18,7 +18,7 @@ enum State {
     /// The answer is being signed.
     Signing,
     /// The answer stands; it is published again at the given time, since the DHT may have lost it.
-    Published(SignedSignal, Timestamp),
+    Published(Box<SignedSignal>, Timestamp),
 }
 
 impl Answerer {
@@ -50,7 +50,7 @@ impl Answerer {
     }
 
     pub(super) fn signed(&mut self, answer: SignedSignal, now: Timestamp) {
-        self.state = State::Published(answer, Pace::REPEATING.next(self.start, now));
+        self.state = State::Published(Box::new(answer), Pace::REPEATING.next(self.start, now));
     }
 
     pub(super) fn poll_timeout(&self) -> Timestamp {
@@ -66,7 +66,7 @@ impl Answerer {
         match &mut self.state {
             State::Published(answer, again) if *again <= now => {
                 *again = Pace::REPEATING.next(self.start, now);
-                Some(answer.clone())
+                Some(SignedSignal::clone(answer))
             }
             _ => None,
         }

@@ -63,7 +63,7 @@ pub enum Event {
     },
 }
 
-/// Why [`PairSession`] does not do what its caller asks.
+/// Why [`PairSession`](crate::PairSession) does not do what its caller asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SessionError {

@@ -18,7 +18,7 @@ pub(crate) struct Person {
 impl Person {
     /// The same number always gives the same keys.
     pub(crate) fn new(number: u8) -> Self {
-        let provider = NativeProvider::default();
+        let provider = NativeProvider;
         let key = block_on(provider.import_ed25519(&pkcs8::from_ed25519_seed(&[number; 32]))).unwrap();
         let agreement = block_on(provider.import_x25519(&pkcs8::from_x25519_secret(&[number; 32]))).unwrap();
         let did = Did::from_ed25519(provider.ed25519_public(&key));

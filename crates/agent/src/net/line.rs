@@ -496,7 +496,7 @@ impl Line {
         self.looked_up = false;
         self.not_before = clock::now() + self.pause;
         self.pause = (self.pause * 2).min(LAST_PAUSE);
-        self.session.hang_up(nonce(), clock::now());
+        self.session.hang_up(clock::now());
         self.tell(Event::Unreachable { peer: self.peer(), reason });
     }
 

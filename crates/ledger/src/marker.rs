@@ -69,7 +69,7 @@ impl<S: Store, P: Provider> Ledger<S, P> {
             let forked = generation == marker.generation
                 && !behind
                 && self.entry(marker.head.sequence).await?.map(|entry| entry.hash) != Some(marker.head.hash);
-            (behind || forked).then(|| Finding::OldCopy {
+            (behind || forked).then_some(Finding::OldCopy {
                 head,
                 generation,
                 marked: marker.head,

@@ -1,5 +1,7 @@
 //! The ledger in formats that other programs read, and what is read back.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod support;
 
 use futures::executor::block_on;

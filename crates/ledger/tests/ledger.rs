@@ -1,5 +1,7 @@
 //! What a ledger does for those who write it.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod support;
 
 use futures::executor::block_on;

@@ -1,5 +1,7 @@
 //! The examples in `docs/spec/ledger.md` are true.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use futures::executor::block_on;
 use pumasi_crypto::NativeProvider;
 use pumasi_crypto::hash::hkdf_sha256;

@@ -1,5 +1,7 @@
 //! The file keeps the contract of every store, and says clearly what is wrong with it.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use futures::executor::block_on;
 use pumasi_ledger::Store;
 use pumasi_ledger::contract;

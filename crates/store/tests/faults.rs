@@ -1,5 +1,7 @@
 //! The storage fails before or after any commit, and the process is killed at any moment.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 #[path = "../../ledger/tests/support/mod.rs"]
 mod support;
 

@@ -1,5 +1,7 @@
 //! Somebody has the file and changes it, with every tool but the password. Each change is noticed and named.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 #[path = "../../ledger/tests/support/mod.rs"]
 mod support;
 

@@ -4,6 +4,7 @@ use super::events::{Names, name_of};
 use super::table::{Align, fields, table};
 use pumasi_agent::Wallet;
 use pumasi_agent::wallet::{Direction, Payment, State};
+use pumasi_crypto::Provider as _;
 use pumasi_identity::{Contact, Did, Trust};
 use pumasi_ledger::{Account, Part};
 use pumasi_units::{Timestamp, Unit};

@@ -167,7 +167,7 @@ async def bench():
     for _ in range(count):
         await there.messages.get()
     bulk = count * MAX_MESSAGE / (time.perf_counter() - began)
-    say(open_ms=1e3 * min(opens), round_ms=1e3 * sorted(rounds)[150], bulk_mb_s=bulk / 1e6)
+    say(open_ms=1e3 * sorted(opens)[2], round_ms=1e3 * sorted(rounds)[150], bulk_mb_s=bulk / 1e6)
     await asyncio.gather(one.close(), two.close())
 
 

@@ -34,6 +34,9 @@ pub(crate) use self::shared::Shared;
 /// How long the servers may take to hear that their relays are free.
 const RELEASE: Duration = Duration::from_secs(1);
 
+/// Steps that the engine takes at once after a change.
+const WAKE_STEPS: usize = 4;
+
 /// What a connection begins with.
 pub(crate) struct Start {
     pub(crate) rtc: Rtc,
@@ -148,37 +151,51 @@ impl Driver {
 
     async fn drive(&mut self) -> Result<CloseReason, CloseReason> {
         let mut buffer = [0; DATAGRAM];
+        let mut engine_timeout = self.wake()?;
         loop {
-            // Right after set-up this begins the checks at once instead of after the first timeout.
-            self.input(Input::Timeout(Instant::now()));
-            let mut engine_timeout = self.drain()?;
-            loop {
-                while self.send_next_chunk() {
-                    engine_timeout = self.drain()?;
-                }
-                if self.check_deadlines()? {
-                    return Ok(CloseReason::Local);
-                }
-                let timeout = engine_timeout.min(self.next_deadline());
-                tokio::select! {
-                    arrival = self.sockets.recv(&mut buffer) => self.arrived(&arrival, &buffer),
-                    command = self.commands.recv() => match command {
-                        Some(command) => self.command(command)?,
-                        None => return Ok(CloseReason::Local),
-                    },
-                    Some(queued) = self.outbox.recv(), if self.phase == Phase::Open && self.sending.is_none() => {
-                        self.begin_message(queued);
-                        continue;
-                    }
-                    () = messages::wait_for_room(&self.inbox, self.undelivered.front()), if !self.undelivered.is_empty() => {
-                        self.deliver();
-                        continue;
-                    }
-                    () = tokio::time::sleep_until(timeout.into()) => break,
-                }
+            while self.send_next_chunk() {
                 engine_timeout = self.drain()?;
             }
+            if self.check_deadlines()? {
+                return Ok(CloseReason::Local);
+            }
+            let timeout = engine_timeout.min(self.next_deadline());
+            tokio::select! {
+                arrival = self.sockets.recv(&mut buffer) => {
+                    self.arrived(&arrival, &buffer);
+                    engine_timeout = self.drain()?;
+                }
+                command = self.commands.recv() => match command {
+                    Some(command) => {
+                        self.command(command)?;
+                        self.drain()?;
+                        engine_timeout = self.wake()?;
+                    }
+                    None => return Ok(CloseReason::Local),
+                },
+                Some(queued) = self.outbox.recv(), if self.phase == Phase::Open && self.sending.is_none() => {
+                    self.begin_message(queued);
+                }
+                () = messages::wait_for_room(&self.inbox, self.undelivered.front()), if !self.undelivered.is_empty() => {
+                    self.deliver();
+                }
+                () = tokio::time::sleep_until(timeout.into()) => {
+                    self.input(Input::Timeout(Instant::now()));
+                    engine_timeout = self.drain()?;
+                }
+            }
         }
+    }
+
+    /// Lets the engine go on at once after a change: left alone, it would answer checks that came before it knew the
+    /// peer, and begin its own, one each 50 ms.
+    fn wake(&mut self) -> Result<Instant, CloseReason> {
+        for _ in 1..WAKE_STEPS {
+            self.input(Input::Timeout(Instant::now()));
+            self.drain()?;
+        }
+        self.input(Input::Timeout(Instant::now()));
+        self.drain()
     }
 
     /// Tries pairs from now on.

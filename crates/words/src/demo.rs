@@ -127,8 +127,8 @@ impl Say for Narration<'_> {
                 ko: "{} 님이 {} 님에게 {} 보냈어요({}). 두 원장에 적혔고 영수증에 서명했어요.", plain(from), plain(to), crate::josa::eul(&money(m, lang)), plain(memo);
                 en: "{} paid {} {} ({}). It is in both ledgers, and the receipt is signed.", plain(from), plain(to), money(m, lang), plain(memo)),
             Self::Refused { by, why } => say!(lang,
-                ko: "한도를 넘는 것은 {} 님이 받지 않아요: {}", plain(by), why;
-                en: "{} does not take what is over the limit: {}", plain(by), why),
+                ko: "큰 금액은 {} 님이 받지 않아요: {}", plain(by), why;
+                en: "{} does not take a large amount: {}", plain(by), why),
             Self::ReceiptChecked { file } => say!(lang,
                 ko: "영수증 {} 파일만으로 확인했어요.", plain(file);
                 en: "The receipt {} was checked, with nothing but the file.", plain(file)),
@@ -139,8 +139,8 @@ impl Say for Narration<'_> {
                 ko: "두 원장의 잔액이 서로 맞아요. 두 사람 모두 서명했어요.";
                 en: "Both ledgers show the same balances, signed by both."),
             Self::End { folder, took } => say!(lang,
-                ko: "{} 걸렸어요. 두 신원은 {}에 남아 있어요. 이어서 해 보세요.", span(took, lang), plain(folder);
-                en: "That took {}. Both identities are left in {}. Go on from there.", span(took, lang), plain(folder)),
+                ko: "{0} 걸렸어요. 두 신원은 {1}에 남아 있어요. 이어서 해 보세요(비밀번호는 demo):\n  pumasi --home {1}/mina status", span(took, lang), plain(folder);
+                en: "That took {0}. Both identities are left in {1}. Go on from there (the password is demo):\n  pumasi --home {1}/mina status", span(took, lang), plain(folder)),
         }
     }
 }

@@ -68,8 +68,7 @@ impl Context {
 
 /// The folder of the user's data, as the platform has it.
 pub(crate) fn default_home() -> anyhow::Result<PathBuf> {
-    let args =
-        AppStrategyArgs { top_level_domain: "org".into(), author: "pumasi".into(), app_name: "pumasi".into() };
+    let args = AppStrategyArgs { top_level_domain: "org".into(), author: "pumasi".into(), app_name: "pumasi".into() };
     Ok(choose_app_strategy(args).context("no home folder; name one with --home")?.data_dir())
 }
 

@@ -38,12 +38,12 @@ fn of_agent(context: &Context, error: &AgentError) -> (Exit, String) {
         }
         AgentError::Home(HomeError::Held { holder: None }) => said(Exit::Held, &|| Home::HeldByUnknown.say(lang)),
         AgentError::Home(HomeError::Empty(_)) => said(Exit::NotFound, &|| Home::Empty { folder: &folder }.say(lang)),
-        AgentError::Home(HomeError::Occupied(_)) => said(Exit::Failed, &|| Home::Occupied { folder: &folder }.say(lang)),
+        AgentError::Home(HomeError::Occupied(_)) => {
+            said(Exit::Failed, &|| Home::Occupied { folder: &folder }.say(lang))
+        }
         AgentError::Home(error @ HomeError::Io { source, .. }) => (Exit::Failed, format!("{error}: {source}")),
         AgentError::WrongPassword => said(Exit::WrongPassword, &|| Home::WrongPassword.say(lang)),
-        AgentError::PasswordChangeUnfinished => {
-            said(Exit::WrongPassword, &|| Home::PasswordChangeUnfinished.say(lang))
-        }
+        AgentError::PasswordChangeUnfinished => said(Exit::WrongPassword, &|| Home::PasswordChangeUnfinished.say(lang)),
         AgentError::Keys(KeyError::EmptyPassword) => said(Exit::Failed, &|| Home::EmptyPassword.say(lang)),
         AgentError::Incomplete { what } => said(Exit::Failed, &|| Home::Incomplete { what }.say(lang)),
         AgentError::UnknownPerson(who) => said(Exit::NotFound, &|| Home::UnknownPerson { who }.say(lang)),

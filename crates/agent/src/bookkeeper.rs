@@ -1,16 +1,19 @@
 //! The one task that writes the ledger.
 //!
-//! It takes whatever has come in, works it through the machines of `pumasi-transfer`, makes **one** commit of it, and only
-//! then lets messages out and events be seen. A crash can so repeat a message, and can never contradict one.
+//! It takes whatever has come in, works it through the machines of `pumasi-transfer`, and makes **one** commit of it. Only
+//! when that is durable do its messages leave and its events become seen. A crash can so repeat a message, and can never
+//! contradict one. The next batch is worked through while the disk is busy with those before it.
 
 use crate::clock;
 use crate::error::AgentError;
 use crate::event::{Change, Event};
 use crate::wallet::Wallet;
 use futures::future::BoxFuture;
+use futures::stream::FuturesOrdered;
+use futures::{FutureExt as _, StreamExt as _};
 use pumasi_crypto::native::NativeProvider;
 use pumasi_identity::{Did, ProfileChange, SignedProfile};
-use pumasi_ledger::{TransferId, Tx};
+use pumasi_ledger::{LedgerError, TransferId, Tx};
 use pumasi_transfer::{
     Action, Decision, Desk, DeskError, Incoming, LedgerBooks, Order, Outbox, Peer, Policy, RequestOrder, Unread,
     Verified, message,
@@ -24,8 +27,13 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 pub(crate) const INPUTS: usize = 1_024;
 /// Most inputs in one commit.
 const BATCH: usize = 128;
+/// Most commits on their way to the disk; inputs that come meanwhile wait, and make a larger batch.
+const UNDER_WAY: usize = 4;
 /// Longest sleep; the clock may be set meanwhile.
 const LONGEST_SLEEP: Millis = 60_000;
+
+/// Something to do with the wallet between two commits.
+pub(crate) type Errand = Box<dyn for<'a> FnOnce(&'a mut Wallet) -> BoxFuture<'a, ()> + Send>;
 
 type Reply<T> = oneshot::Sender<Result<T, AgentError>>;
 
@@ -50,7 +58,7 @@ pub(crate) enum Input {
     /// A newer profile of somebody was found.
     Profile { profile: Box<SignedProfile>, reply: Reply<ProfileChange> },
     /// Something with the wallet that is not worth an input of its own.
-    With(Box<dyn for<'a> FnOnce(&'a mut Wallet) -> BoxFuture<'a, ()> + Send>),
+    With(Errand),
     /// Stop, and give the wallet back.
     Stop { reply: oneshot::Sender<Wallet> },
 }
@@ -69,6 +77,8 @@ pub(crate) struct Bookkeeper {
     links: HashMap<Did, (u64, mpsc::Sender<Outgoing>)>,
     /// Contacts as the machines know them.
     peers: HashMap<Did, Peer>,
+    /// Batches on their way to the disk, in order.
+    commits: FuturesOrdered<BoxFuture<'static, Batch>>,
     events: broadcast::Sender<Event>,
     /// Whom something is under way with.
     wanted: watch::Sender<BTreeSet<Did>>,
@@ -86,8 +96,9 @@ impl Bookkeeper {
         for contact in wallet.contacts().await? {
             peers.insert(contact.did, Peer::of(&contact.profile, true));
         }
-        let bookkeeper = Self { wallet, desk, policy, links: HashMap::new(), peers, events, wanted };
-        bookkeeper.tell_wanted();
+        let (links, commits) = (HashMap::new(), FuturesOrdered::new());
+        let bookkeeper = Self { wallet, desk, policy, links, peers, commits, events, wanted };
+        bookkeeper.tell_wanted(bookkeeper.under_way());
         Ok(bookkeeper)
     }
 
@@ -97,20 +108,30 @@ impl Bookkeeper {
         loop {
             let sleep = self.sleep();
             tokio::select! {
-                taken = inputs.recv_many(&mut batch, BATCH) => if taken == 0 { break },
-                () = tokio::time::sleep(sleep) => {}
+                biased; // what is durable is sent before more is begun
+                Some(durable) = self.commits.next(), if !self.commits.is_empty() => {
+                    if let Err(error) = self.act(durable) { self.recover(&error).await; }
+                    continue;
+                }
+                taken = inputs.recv_many(&mut batch, BATCH), if self.commits.len() < UNDER_WAY => {
+                    if taken == 0 { break }
+                }
+                () = tokio::time::sleep(sleep), if self.commits.len() < UNDER_WAY => {}
             }
             if let Some(reply) = self.work(&mut batch).await {
-                self.close();
+                self.close().await;
                 // Whoever asked may have gone; then the wallet is simply dropped, which closes it.
                 let _ = reply.send(self.wallet);
                 return;
             }
         }
-        self.close();
+        self.close().await;
     }
 
-    fn close(&self) {
+    async fn close(&mut self) {
+        if let Err(error) = self.flush().await {
+            tracing::error!(%error, "the last commits failed; nothing of them was kept");
+        }
         if let Err(error) = self.wallet.write_marker() {
             tracing::warn!(%error, "the head marker was not written; it lags behind");
         }
@@ -121,7 +142,7 @@ impl Bookkeeper {
         Duration::from_millis(wait.min(LONGEST_SLEEP))
     }
 
-    /// Takes a batch in, commits it, and acts. Gives the reply of a [`Input::Stop`].
+    /// Takes a batch in and hands it to the disk. Gives the reply of a [`Input::Stop`].
     async fn work(&mut self, batch: &mut Vec<Input>) -> Option<oneshot::Sender<Wallet>> {
         let mut answers = Answers::default();
         let mut stop = None;
@@ -132,13 +153,15 @@ impl Bookkeeper {
                     Input::Stop { reply } => stop = Some(reply),
                     Input::With(run) => {
                         // It may write by itself, so what is under way is finished first.
-                        self.commit(tx, &mut answers).await?;
+                        self.submit(tx, std::mem::take(&mut answers));
+                        self.flush().await?;
                         run(&mut self.wallet).await;
                         self.refresh_peers().await?;
                         tx = self.wallet.ledger().begin().await?;
                     }
                     Input::Profile { profile, reply } => {
-                        self.commit(tx, &mut answers).await?;
+                        self.submit(tx, std::mem::take(&mut answers));
+                        self.flush().await?;
                         let change = self.take_profile(*profile).await;
                         let _ = reply.send(change);
                         tx = self.wallet.ledger().begin().await?;
@@ -151,13 +174,13 @@ impl Bookkeeper {
                 let mut books = LedgerBooks { ledger: self.wallet.ledger(), tx: &mut tx };
                 self.desk.timeout(&mut books, now).await?;
             }
-            self.commit(tx, &mut answers).await
+            self.submit(tx, std::mem::take(&mut answers));
+            Ok(())
         };
         if let Err(error) = worked.await {
             self.recover(&error).await;
             answers.fail(&error);
         }
-        self.tell_wanted();
         stop
     }
 
@@ -203,14 +226,39 @@ impl Bookkeeper {
         Ok(())
     }
 
-    /// Makes everything so far durable; then answers, sends and tells.
-    async fn commit(&mut self, tx: Tx, answers: &mut Answers) -> Result<(), AgentError> {
-        let outbox: Outbox = self.desk.take();
-        if !tx.is_empty() {
-            self.wallet.ledger().commit(tx).await?;
+    /// Hands what was worked through to the disk. [`act`](Self::act) follows once it is durable, batch after batch.
+    fn submit(&mut self, tx: Tx, answers: Answers) {
+        let (outbox, wanted) = (self.desk.take(), self.under_way());
+        let durable = (!tx.is_empty()).then(|| self.wallet.ledger().submit(tx));
+        let batch = async move {
+            let result = match durable {
+                Some(durable) => durable.await.map(drop),
+                None => Ok(()),
+            };
+            Batch { result, outbox, answers, wanted }
+        };
+        self.commits.push_back(batch.boxed());
+    }
+
+    /// Waits until everything handed over is durable, and acts on it.
+    async fn flush(&mut self) -> Result<(), AgentError> {
+        let mut flushed = Ok(());
+        while let Some(durable) = self.commits.next().await {
+            flushed = flushed.and(self.act(durable));
+        }
+        flushed
+    }
+
+    /// A batch is durable: answers, sends and tells.
+    fn act(&mut self, batch: Batch) -> Result<(), AgentError> {
+        let Batch { result, outbox, answers, wanted } = batch;
+        if let Err(error) = result {
+            let error = error.into();
+            answers.fail(&error);
+            return Err(error);
         }
         let actions = self.desk.committed(outbox);
-        std::mem::take(answers).send();
+        answers.send();
         for action in actions {
             match action {
                 Action::Send { peer, transfer, bytes } => self.send(peer, Outgoing { transfer, bytes }),
@@ -221,6 +269,7 @@ impl Bookkeeper {
                 }
             }
         }
+        self.tell_wanted(wanted);
         Ok(())
     }
 
@@ -236,12 +285,17 @@ impl Bookkeeper {
     /// After a failed commit: nothing of the batch happened, so the desk is read again as the ledger has it.
     async fn recover(&mut self, error: &AgentError) {
         tracing::error!(%error, "a commit failed; nothing of it was kept");
+        // Batches before it may be durable all the same; those that build on it fail too.
+        if let Err(error) = self.flush().await {
+            tracing::debug!(%error, "so did a commit beside it");
+        }
         self.tell(Event::Warning { peer: None, text: error.to_string() });
         self.links.clear(); // new links begin with repeats of whatever is due
         match self.wallet.load_desk(self.policy).await {
             Ok(desk) => self.desk = desk,
             Err(error) => tracing::error!(%error, "the ledger cannot be read"),
         }
+        self.tell_wanted(self.under_way());
     }
 
     async fn take_profile(&mut self, profile: SignedProfile) -> Result<ProfileChange, AgentError> {
@@ -270,10 +324,23 @@ impl Bookkeeper {
         let _ = self.events.send(event);
     }
 
-    fn tell_wanted(&self) {
-        let wanted: BTreeSet<Did> = self.desk.payers().map(|payer| payer.record().peer).collect();
+    /// With whom something of mine is under way, as the batches so far leave it.
+    fn under_way(&self) -> BTreeSet<Did> {
+        self.desk.payers().map(|payer| payer.record().peer).collect()
+    }
+
+    fn tell_wanted(&self, wanted: BTreeSet<Did>) {
         self.wanted.send_if_modified(|before| std::mem::replace(before, wanted.clone()) != wanted);
     }
+}
+
+/// A batch that the disk has taken or refused, and what waits for that.
+struct Batch {
+    result: Result<(), LedgerError>,
+    outbox: Outbox,
+    answers: Answers,
+    /// Whom something is under way with after it.
+    wanted: BTreeSet<Did>,
 }
 
 /// Answers that wait for the commit: nobody hears of what may not have happened.

@@ -1,6 +1,5 @@
 //! What a running peer tells its app. Events say what has happened and is durable; they are not replayed after a restart.
 
-use pumasi_crypto::hash::Digest;
 use pumasi_identity::Did;
 use pumasi_ledger::TransferId;
 use pumasi_transfer::Refusal;
@@ -158,6 +157,12 @@ pub enum Change {
     TurnedDown {
         /// The code of docs/spec/transfer.md.
         code: String,
+        /// The payer's limit, where that is the reason.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        limit: Option<Money>,
+        /// What was left of it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        available: Option<Money>,
     },
     /// To me: the payer has signed for my result.
     Countersigned,
@@ -179,14 +184,6 @@ impl Change {
         matches!(self, Self::Accepted { .. } | Self::Refused { .. })
     }
 
-    pub(crate) fn refused(refusal: &Refusal) -> Self {
-        let (limit, available) = match refusal {
-            Refusal::OverLimit { limit, available } => (Some(limit.clone()), Some(available.clone())),
-            _ => (None, None),
-        };
-        Self::Refused { code: refusal.code().to_owned(), limit, available }
-    }
-
     pub(crate) fn of(event: pumasi_transfer::Event) -> Option<Self> {
         use pumasi_transfer::Event as Transfer;
         Some(match event {
@@ -195,28 +192,33 @@ impl Change {
             Transfer::Received => Self::Received,
             Transfer::Expired => Self::Expired,
             Transfer::Accepted { balance } => Self::Accepted { owed: balance.amount.to_string() },
-            Transfer::Refused(refusal) => Self::refused(&refusal),
+            Transfer::Refused(refusal) => {
+                let (code, limit, available) = figures(refusal);
+                Self::Refused { code, limit, available }
+            }
             Transfer::Asked { money, memo } => Self::Asked { money, memo },
             Transfer::Taken { money, memo } => Self::Taken { money, memo },
-            Transfer::TurnedDown(refusal) => Self::TurnedDown { code: refusal.code().to_owned() },
+            Transfer::TurnedDown(refusal) => {
+                let (code, limit, available) = figures(refusal);
+                Self::TurnedDown { code, limit, available }
+            }
             Transfer::Countersigned => Self::Countersigned,
             Transfer::BalanceDiffers { theirs, ours } => {
                 Self::BalanceDiffers { theirs: theirs.amount.to_string(), ours: ours.amount.to_string() }
             }
             Transfer::Forked(_) => Self::Forked,
-            Transfer::Contradicted { .. } => return None,
             _ => return None,
         })
     }
 }
 
-/// A request, as it is shown.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct RequestLink {
-    /// Its id.
-    pub id: Digest,
-    /// `pumasi:request:…`
-    pub link: String,
+/// The code of a refusal, and the figures that come with some.
+fn figures(refusal: Refusal) -> (String, Option<Money>, Option<Money>) {
+    let code = refusal.code().to_owned();
+    match refusal {
+        Refusal::OverLimit { limit, available } => (code, Some(limit), Some(available)),
+        _ => (code, None, None),
+    }
 }
 
 fn milliseconds<S: serde::Serializer>(took: &Duration, serializer: S) -> Result<S::Ok, S::Error> {

@@ -13,5 +13,5 @@ pub mod wallet;
 pub use agent::{Agent, Options};
 pub use clock::now;
 pub use error::AgentError;
-pub use event::{Change, Event, Path, RequestLink, Step};
+pub use event::{Change, Event, Path, Step};
 pub use wallet::Wallet;

@@ -32,7 +32,9 @@ pub(crate) async fn bootstrap(context: &mut Context, args: Bootstrap) -> anyhow:
     // The address to hand on first: TCP, and one that means this machine.
     addresses.sort_by_key(|address| (!address.contains("/tcp/"), is_loopback(ip) != address.contains("127.0.0.1")));
     let sentence = context.say(&Told::BootstrapUp { address: addresses.first().map_or("", String::as_str) });
-    context.ui.print(&json!({ "event": "listening", "node": status.node.to_string(), "addresses": addresses }), sentence);
+    context
+        .ui
+        .print(&json!({ "event": "listening", "node": status.node.to_string(), "addresses": addresses }), sentence);
 
     let mut stop = std::pin::pin!(stopped());
     let mut beat = tokio::time::interval(REMEMBER);

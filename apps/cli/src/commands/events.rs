@@ -95,8 +95,9 @@ async fn payment(
         }
         Change::Asked { money, memo } => context.say(&Words::Asked { from: name, money, memo }),
         Change::Taken { money, memo } => context.say(&Words::Taken { from: name, money, memo }),
-        Change::TurnedDown { code } => {
-            context.say(&Words::TurnedDown { from: name, why: Refusal::of(code, None, None) })
+        Change::TurnedDown { code, limit, available } => {
+            let why = Refusal::of(code, limit.as_ref(), available.as_ref());
+            context.say(&Words::TurnedDown { from: name, why })
         }
         Change::Countersigned => return progress(context, &Words::Countersigned { by: name }),
         Change::BalanceDiffers { theirs, ours } => context.say(&Words::BalanceDiffers { with: name, theirs, ours }),

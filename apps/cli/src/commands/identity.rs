@@ -53,9 +53,13 @@ pub(crate) async fn key(context: &mut Context, args: Key) -> anyhow::Result<Exit
         Key::List => {
             let wallet = context.read().await?;
             let keys = show::keys(&wallet);
-            let object = json!(keys.iter().map(|key| json!({
-                "purpose": key.purpose, "algorithm": key.algorithm, "id": key.id, "current": key.current,
-            })).collect::<Vec<_>>());
+            let object = json!(
+                keys.iter()
+                    .map(|key| json!({
+                        "purpose": key.purpose, "algorithm": key.algorithm, "id": key.id, "current": key.current,
+                    }))
+                    .collect::<Vec<_>>()
+            );
             context.ui.print(&object, show::key_table(&keys, context.lang));
         }
         Key::Rotate { rsa } => {

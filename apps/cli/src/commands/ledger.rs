@@ -89,8 +89,7 @@ async fn last_entries(wallet: &Wallet, last: usize, with: Option<&Did>) -> Resul
 
 fn entry_table(entries: &[Entry], names: &Names, lang: Lang) -> String {
     let columns = [Align::Right, Align::Left, Align::Left, Align::Left, Align::Right, Align::Left, Align::Left];
-    let labels =
-        [Label::Number, Label::Time, Label::What, Label::With, Label::Amount, Label::Transfer, Label::Memo];
+    let labels = [Label::Number, Label::Time, Label::What, Label::With, Label::Amount, Label::Transfer, Label::Memo];
     let head = labels.map(|label| label.say(lang)).to_vec();
     let rows = entries.iter().map(|entry| {
         let (sum, memo) = figures(&entry.body, lang);

@@ -48,8 +48,7 @@ mod tests {
         let rows = [["김철수", "12,000원", "점심"], ["Bob", "3원", ""], ["👨‍👩‍👧", "1,000,000원", "x"]];
         let rows = rows.map(|row| row.map(str::to_owned).to_vec());
         let text = table(&[Align::Left, Align::Right, Align::Left], rows);
-        let places: Vec<usize> =
-            text.lines().map(|line| line[..line.find('원').unwrap_or(0)].width()).collect();
+        let places: Vec<usize> = text.lines().map(|line| line[..line.find('원').unwrap_or(0)].width()).collect();
         assert_eq!(places, [places[0]; 3], "{text}");
         assert!(text.lines().all(|line| line == line.trim_end()), "{text:?}");
         assert!(text.starts_with("김철수     12,000원  점심\n"), "{text}");

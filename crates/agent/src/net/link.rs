@@ -3,10 +3,17 @@
 use super::line::{Shared, look_up};
 use crate::bookkeeper::{Input, Outgoing};
 use crate::event::Path;
+use futures::StreamExt as _;
+use futures::stream::FuturesOrdered;
 use pumasi_identity::SignedProfile;
 use pumasi_rtc::{DataLink, Link, LinkState, PathReport};
-use pumasi_transfer::{OpenError, Peer, open_message};
+use pumasi_transfer::{Incoming, OpenError, Peer, open_message};
+use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+/// Messages of one link that are opened at a time. Opening a transfer is half a millisecond of RSA, and cores are many.
+const OPENING: usize = 16;
 
 /// What the line asks of its link.
 pub(crate) enum ToLink {
@@ -33,13 +40,21 @@ pub(crate) async fn carry(
     mut outgoing: mpsc::Receiver<Outgoing>,
     mut commands: mpsc::Receiver<ToLink>,
 ) -> Ended {
-    let mut peer = Peer::of(&them, true);
+    let mut peer = Arc::new(Peer::of(&them, true));
+    // Opened at the same time, taken in the order in which they came.
+    let mut opening = FuturesOrdered::new();
     loop {
         tokio::select! {
-            message = link.recv() => match message {
-                Some(bytes) => take(&shared, &mut peer, &bytes).await,
-                None => return Ended { reason: state_of(&link) },
+            message = link.recv(), if opening.len() < OPENING => match message {
+                Some(bytes) => opening.push_back(open(&shared, &peer, bytes)),
+                None => {
+                    while let Some(opened) = opening.next().await {
+                        take(&shared, &mut peer, opened).await;
+                    }
+                    return Ended { reason: state_of(&link) };
+                }
             },
+            Some(opened) = opening.next(), if !opening.is_empty() => take(&shared, &mut peer, opened).await,
             queued = outgoing.recv() => match queued {
                 Some(Outgoing { transfer, bytes }) => {
                     if let Err(error) = link.send(bytes).await {
@@ -76,19 +91,26 @@ pub(crate) async fn carry(
     }
 }
 
-/// Opens a message and hands it on. RSA work happens here, on this link's own task.
-async fn take(shared: &Shared, peer: &mut Peer, bytes: &[u8]) {
-    let mut opened = open_message(&shared.desk_keys, peer, bytes).await;
-    if let Err(OpenError::UnknownProfile { .. }) = &opened
-        && let Some(profile) = look_up(&shared.overlay, &peer.did).await
+/// A message, and what it was when it was opened.
+type Opened = (Vec<u8>, Result<Incoming, OpenError>);
+
+/// Begins to open a message.
+fn open(shared: &Shared, peer: &Arc<Peer>, bytes: Vec<u8>) -> JoinHandle<Opened> {
+    let (keys, peer) = (shared.desk_keys.clone(), peer.clone());
+    tokio::spawn(async move {
+        let opened = open_message(&keys, &peer, &bytes).await;
+        (bytes, opened)
+    })
+}
+
+/// Hands an opened message on. One under a profile that is not known is opened again under the newest.
+async fn take(shared: &Shared, peer: &mut Arc<Peer>, opened: Result<Opened, tokio::task::JoinError>) {
+    // A task ends without a result only when everything is shut down.
+    let Ok((bytes, mut opened)) = opened else { return };
+    if let Err(OpenError::UnknownProfile { wanted, .. }) = &opened
+        && (*wanted == peer.profile || renew(shared, peer).await)
     {
-        let newest = Peer::of(&profile, true);
-        let (reply, taken) = oneshot::channel();
-        let input = Input::Profile { profile: Box::new(profile), reply };
-        if shared.inputs.send(input).await.is_ok() && matches!(taken.await, Ok(Ok(_))) {
-            *peer = newest;
-            opened = open_message(&shared.desk_keys, peer, bytes).await;
-        }
+        opened = open_message(&shared.desk_keys, peer, &bytes).await;
     }
     let input = match opened {
         Ok(incoming) => Input::Message { peer: peer.did, incoming: Box::new(incoming) },
@@ -99,6 +121,19 @@ async fn take(shared: &Shared, peer: &mut Peer, bytes: &[u8]) {
         }
     };
     let _ = shared.inputs.send(input).await;
+}
+
+/// Takes the newest profile that the DHT has. Says whether there was one.
+async fn renew(shared: &Shared, peer: &mut Arc<Peer>) -> bool {
+    let Some(profile) = look_up(&shared.overlay, &peer.did).await else { return false };
+    let newest = Peer::of(&profile, true);
+    let (reply, taken) = oneshot::channel();
+    let input = Input::Profile { profile: Box::new(profile), reply };
+    let kept = shared.inputs.send(input).await.is_ok() && matches!(taken.await, Ok(Ok(_)));
+    if kept {
+        *peer = Arc::new(newest);
+    }
+    kept
 }
 
 fn state_of(link: &Link) -> String {

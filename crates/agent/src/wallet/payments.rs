@@ -135,7 +135,8 @@ impl Wallet {
     pub async fn open_requests(&self) -> Result<Vec<RequestRecord>, AgentError> {
         let now = clock::now();
         let records: Vec<(Vec<u8>, RequestRecord)> = self.ledger.list(Space::Request).await?;
-        let open = records.into_iter().map(|(_, record)| record).filter(|record| record.state(now) == RequestState::Open);
+        let open =
+            records.into_iter().map(|(_, record)| record).filter(|record| record.state(now) == RequestState::Open);
         let mut open: Vec<RequestRecord> = open.collect();
         open.sort_by_key(|record| record.request.expires);
         Ok(open)

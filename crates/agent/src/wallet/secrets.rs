@@ -130,3 +130,53 @@ fn remove_unlisted(folder: &Path, key_files: &KeyFiles) -> Result<(), AgentError
 pub(super) fn texts(key_files: &KeyFiles) -> BTreeMap<String, String> {
     key_files.texts().map(|(name, text)| (name, text.to_owned())).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wallet::NewIdentity;
+
+    /// The stages of a change of password, cut off after each; then opened with either password.
+    #[tokio::test]
+    async fn a_change_that_is_cut_off_anywhere_is_finished_or_undone_and_one_password_opens_it() {
+        let (old, new) = (Password::new("옛 비밀번호"), Password::new("새 비밀번호"));
+        for stage in 1..=4 {
+            for typed in [&old, &new] {
+                let folder = tempfile::tempdir().unwrap();
+                let wallet = Wallet::create(folder.path(), &old, NewIdentity::default()).await.unwrap();
+                let did = wallet.did();
+                let files = read_keys(folder.path()).unwrap();
+                let files = files.change_password(&NativeProvider, &old, &new).await.unwrap();
+                put_pending(&wallet.ledger, Some(&files)).await.unwrap();
+                if stage > 1 {
+                    wallet.ledger.add_password(&old, &new, clock::now()).await.unwrap();
+                }
+                if stage > 2 {
+                    let (name, text) = files.texts().next().unwrap();
+                    files::write_private(&folder.path().join("keys").join(name), text.as_bytes()).unwrap();
+                }
+                if stage > 3 {
+                    write_keys(folder.path(), &files).unwrap();
+                }
+                drop(wallet);
+
+                let opened = Wallet::open(folder.path(), typed, "test").await;
+                // Once a file was written out, only the new password can finish it; before the ledger has it, only the old.
+                let expected = if std::ptr::eq(typed, &old) { stage <= 2 } else { stage >= 2 };
+                match opened {
+                    Ok(wallet) => assert!(expected && wallet.did() == did, "stage {stage}"),
+                    Err(AgentError::PasswordChangeUnfinished | AgentError::WrongPassword) => {
+                        assert!(!expected, "stage {stage}");
+                        continue;
+                    }
+                    Err(error) => panic!("stage {stage}: {error}"),
+                }
+                // From now on it is one password, and only that one.
+                let other = if std::ptr::eq(typed, &old) { &new } else { &old };
+                assert!(Wallet::open(folder.path(), typed, "test").await.is_ok(), "stage {stage}");
+                let refused = Wallet::open(folder.path(), other, "test").await;
+                assert!(matches!(refused, Err(AgentError::WrongPassword)), "stage {stage}");
+            }
+        }
+    }
+}

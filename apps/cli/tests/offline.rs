@@ -208,7 +208,8 @@ fn every_format_is_exported_to_a_private_file_and_to_standard_output() {
         assert_eq!(mode(Path::new(&file)), 0o600, "{format}");
     }
     let mut here = home.command(&["ledger", "export", "-f", "json", "-o", "here.json"]);
-    assert!(here.current_dir(home.folder.path()).status().expect("it starts").success(), "a path without a folder");
+    let here = here.current_dir(home.folder.path()).output().expect("it starts");
+    assert!(here.status.success(), "a path without a folder: {}", all(&here));
     let there = std::fs::read(home.path("here.json")).expect("the file is there");
     assert_eq!(there, std::fs::read(home.path("out.json")).expect("the file is there"));
 }
@@ -217,8 +218,8 @@ fn every_format_is_exported_to_a_private_file_and_to_standard_output() {
 fn an_export_is_imported_with_the_password_that_locked_it() {
     let home = Home::new();
     let file = home.text("export.fernet");
-    let exported = home.command(&["ledger", "export", "-o", &file]).env("PUMASI_EXPORT_PASSWORD", "열쇠").status();
-    assert!(exported.expect("it starts").success());
+    let exported = home.command(&["ledger", "export", "-o", &file]).env("PUMASI_EXPORT_PASSWORD", "열쇠").output();
+    assert!(exported.expect("it starts").status.success());
 
     let refused = home.fails(&["ledger", "import", &file], 6);
     assert!(refused.contains("That password does not open the file"), "{refused}");
@@ -239,18 +240,19 @@ fn an_export_is_imported_with_the_password_that_locked_it() {
 #[test]
 fn a_ledger_that_was_put_back_from_an_old_copy_is_named_by_the_audit_and_takes_nothing() {
     let home = Home::new();
-    let (ledger, file) = (home.path("me").join("ledger.db"), home.text("export.fernet"));
-    let old = std::fs::read(&ledger).expect("the ledger is one file when it is closed");
-    home.ok(&["ledger", "export", "-o", &file]);
-    home.ok(&["ledger", "import", &file]);
-    std::fs::write(&ledger, old).expect("the ledger can be replaced");
+    let (backup, elsewhere) = (home.text("backup"), home.text("elsewhere"));
+    let old = std::fs::read(home.path("me").join("ledger.db")).expect("a closed ledger is one file");
+    home.ok(&["ledger", "backup", &backup]);
+    home.ok(&["--home", &elsewhere, "ledger", "restore", &backup]);
+    std::fs::write(home.path("elsewhere").join("ledger.db"), old).expect("the ledger can be replaced");
 
-    let audit = home.run(&["ledger", "audit", "--json"]);
+    let audit = home.run(&["--home", &elsewhere, "ledger", "audit", "--json"]);
     assert_eq!(audit.status.code(), Some(8), "{}", all(&audit));
     let audit: Value = serde_json::from_slice(&audit.stdout).expect("JSON");
-    let said = "This ledger is an old copy: it ends at entry 1, and the marker beside it says that entry 2 was written.";
+    let said =
+        "This ledger is an old copy: it ends at entry 1, and the marker beside it says that entry 2 was written.";
     assert_eq!(audit["findings"], serde_json::json!([said]));
-    assert!(home.fails(&["request", "12,000 KRW"], 8).contains(said));
+    assert!(home.fails(&["--home", &elsewhere, "request", "12,000 KRW"], 8).contains(said));
 }
 
 #[test]
@@ -271,7 +273,9 @@ fn a_backup_makes_the_identity_again_in_another_folder_and_not_over_one() {
     let wrong = { wrong }.env("PUMASI_PASSWORD", "not it").output().expect("it starts");
     assert_eq!(wrong.status.code(), Some(6), "{}", all(&wrong));
     std::fs::write(&file, "rubbish\n").expect("the file can be written");
-    assert!(home.fails(&["--home", &home.text("fourth"), "ledger", "restore", &file], 1).contains("not a Pumasi backup"));
+    assert!(
+        home.fails(&["--home", &home.text("fourth"), "ledger", "restore", &file], 1).contains("not a Pumasi backup")
+    );
 }
 
 #[test]
@@ -282,14 +286,14 @@ fn the_password_is_changed_and_the_old_one_opens_nothing() {
     assert_eq!(changed.status.code(), Some(0), "{}", all(&changed));
     assert!(all(&changed).starts_with("The password is changed."));
     home.fails(&["status"], 6);
-    let opened = home.command(&["ledger", "audit"]).env("PUMASI_PASSWORD", NEW_PASSWORD).status().expect("it starts");
-    assert!(opened.success());
+    let opened = home.command(&["ledger", "audit"]).env("PUMASI_PASSWORD", NEW_PASSWORD).output().expect("it starts");
+    assert!(opened.status.success(), "{}", all(&opened));
 
     let mut empty = home.command(&["ledger", "password"]);
     let empty = empty.env("PUMASI_PASSWORD", NEW_PASSWORD).env("PUMASI_NEW_PASSWORD", "").output().expect("it starts");
     assert!(!empty.status.success() && all(&empty).contains("The password is empty."), "{}", all(&empty));
-    let opened = home.command(&["status"]).env("PUMASI_PASSWORD", NEW_PASSWORD).status().expect("it starts");
-    assert!(opened.success(), "nothing was changed");
+    let opened = home.command(&["status"]).env("PUMASI_PASSWORD", NEW_PASSWORD).output().expect("it starts");
+    assert!(opened.status.success(), "nothing was changed: {}", all(&opened));
 }
 
 #[test]
@@ -314,7 +318,10 @@ fn a_request_is_a_link_that_its_reader_can_check_and_a_code_to_scan() {
     let request = pumasi_transfer::Verified::from_link(link).expect("signed and whole");
     let payload = request.payload();
     assert_eq!((payload.money.to_string().as_str(), payload.memo.as_str()), ("12,000 KRW", "점심"));
-    assert_eq!((&requested["id"], &requested["expires"]), (&request.id().to_string().into(), &payload.expires.0.into()));
+    assert_eq!(
+        (&requested["id"], &requested["expires"]),
+        (&request.id().to_string().into(), &payload.expires.0.into())
+    );
     assert_eq!(payload.expires.since(payload.issued), 3_600_000);
 
     let text = home.ok(&["request", "₩3,000"]);

@@ -147,7 +147,9 @@ impl Say for EntryKind<'_> {
             Self::Refused(why) => say!(lang, ko: "거절됨: {}", why.say(lang); en: "refused: {}", why.say(lang)),
             Self::Countersigned => say!(lang, ko: "상대도 서명함"; en: "countersigned"),
             Self::Limit => say!(lang, ko: "빚질 수 있는 한도"; en: "may owe me up to"),
-            Self::Restored { generation } => say!(lang, ko: "되살림 ({}세대)", generation; en: "restored (generation {})", generation),
+            Self::Restored { generation } => {
+                say!(lang, ko: "되살림 ({}세대)", generation; en: "restored (generation {})", generation)
+            }
             Self::Other { kind } => plain(kind).into_owned(),
         }
     }
@@ -182,15 +184,23 @@ impl Say for PaymentState<'_> {
         match self {
             Self::Queued => say!(lang, ko: "적어 두었고, 아직 보내지 않았어요."; en: "written down, not sent yet."),
             Self::Sent => say!(lang, ko: "보냈고, 아직 답이 없어요."; en: "sent, no word of it yet."),
-            Self::WithPayee => say!(lang, ko: "상대가 받았고, 아직 수락하지 않았어요."; en: "they have it and have not decided yet."),
-            Self::WaitsForMe => say!(lang, ko: "받을지 정해 주세요: `pumasi listen --ask`."; en: "waits for your decision: `pumasi listen --ask`."),
+            Self::WithPayee => {
+                say!(lang, ko: "상대가 받았고, 아직 수락하지 않았어요."; en: "they have it and have not decided yet.")
+            }
+            Self::WaitsForMe => {
+                say!(lang, ko: "받을지 정해 주세요: `pumasi listen --ask`."; en: "waits for your decision: `pumasi listen --ask`.")
+            }
             Self::ExpiredUnknown => say!(lang,
                 ko: "기한이 지났고 결과를 몰라요. 수락되었을 수도 있으니 다시 보내지 마세요.";
                 en: "expired, and what became of it is not known. It may have been accepted: do not pay again."),
             Self::Accepted => say!(lang, ko: "수락되었어요."; en: "accepted."),
-            Self::Countersigned => say!(lang, ko: "수락되었고, 둘 다 서명했어요."; en: "accepted, and both have signed."),
+            Self::Countersigned => {
+                say!(lang, ko: "수락되었고, 둘 다 서명했어요."; en: "accepted, and both have signed.")
+            }
             Self::Refused(why) => say!(lang, ko: "거절되었어요: {}", why.say(lang); en: "refused: {}", why.say(lang)),
-            Self::Unknown => say!(lang, ko: "이 버전이 모르는 상태예요."; en: "in a state that this version does not know."),
+            Self::Unknown => {
+                say!(lang, ko: "이 버전이 모르는 상태예요."; en: "in a state that this version does not know.")
+            }
         }
     }
 }
@@ -345,8 +355,8 @@ impl Say for Standing<'_> {
             }
             Self::IAm { name: None, did } => say!(lang, ko: "DID: {}", did; en: "You are {}", did),
             Self::Ledger { entries, last } => say!(lang,
-                ko: "원장에 기록이 {}건 있고, 마지막은 {}에 썼어요.", entries, last;
-                en: "The ledger has {}, the last of {}.", crate::count(entries, "건", "entry", "entries", lang), last),
+                ko: "원장에 기록이 {}건 있어요(마지막: {}).", entries, last;
+                en: "The ledger has {} (last: {}).", crate::count(entries, "건", "entry", "entries", lang), last),
             Self::Held { doing, pid } => say!(lang,
                 ko: "`pumasi {}`(프로세스 {})에서 이 폴더를 쓰고 있어요.", plain(doing), pid;
                 en: "`pumasi {}` is using this folder (process {}).", plain(doing), pid),
@@ -387,7 +397,10 @@ mod tests {
     fn a_payment_in_a_list_claims_no_more_than_is_known() {
         let money = "12,000 KRW".parse().unwrap();
         let line = |mine, state, lang| PaymentLine { name: "영희", mine, money: &money, memo: "점심", state }.say(lang);
-        assert_eq!(line(true, PaymentState::Queued, Lang::En), "12,000 KRW to 영희 (점심): written down, not sent yet.");
+        assert_eq!(
+            line(true, PaymentState::Queued, Lang::En),
+            "12,000 KRW to 영희 (점심): written down, not sent yet."
+        );
         assert_eq!(
             line(true, PaymentState::Queued, Lang::Ko),
             "영희 님에게 12,000원 (점심): 적어 두었고, 아직 보내지 않았어요."

@@ -71,8 +71,8 @@ mod tests {
         let lines: Vec<Vec<char>> = picture.lines().map(|line| line.chars().collect()).collect();
         let light = |x: usize, y: usize| match lines[y / 2][x] {
             '\u{2588}' => true,
-            '\u{2580}' => y % 2 == 0,
-            '\u{2584}' => y % 2 == 1,
+            '\u{2580}' => y.is_multiple_of(2),
+            '\u{2584}' => !y.is_multiple_of(2),
             _ => false,
         };
         let width = code.width();

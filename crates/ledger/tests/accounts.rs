@@ -42,9 +42,12 @@ fn unit(number: u8) -> Unit {
     if number == 0 { Unit::krw() } else { "hours@did:key:z6Mk".parse().unwrap() }
 }
 
+/// Balance and pending, by peer and unit.
+type Sums = BTreeMap<(Did, Unit), (i128, i128)>;
+
 /// Adds everything up again, by the simplest code that can be right.
-async fn replay(ledger: &Ledger<MemoryStore, NativeProvider>) -> BTreeMap<(Did, Unit), (i128, i128)> {
-    let mut sums: BTreeMap<(Did, Unit), (i128, i128)> = BTreeMap::new();
+async fn replay(ledger: &Ledger<MemoryStore, NativeProvider>) -> Sums {
+    let mut sums = Sums::new();
     let mut sent: HashMap<TransferId, Money> = HashMap::new();
     let mut next = 1;
     loop {

@@ -1,6 +1,7 @@
 //! The ledger in formats that other programs read, and what is read back.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![allow(clippy::print_stdout, reason = "a test that is skipped says so")]
 
 mod support;
 
@@ -18,6 +19,9 @@ use std::process::Command;
 use support::*;
 
 const EXPORT_PASSWORD: &str = "내보내기 암호";
+
+/// What somebody does to an export.
+type Change = dyn Fn(&mut Value);
 
 /// Alice's ledger: she owes Bob 700 KRW, and Bob owes her three hours.
 async fn document() -> (Document, Names) {
@@ -70,13 +74,13 @@ fn what_does_not_fit_together_is_not_imported() {
         let (document, _) = document().await;
         let json: Value = serde_json::from_slice(&document.to_json().unwrap()).unwrap();
         assert_eq!(Document::from_json(json.to_string().as_bytes()).as_ref(), Ok(&document));
-        let changed = |change: &dyn Fn(&mut Value)| {
+        let changed = |change: &Change| {
             let mut json = json.clone();
             change(&mut json);
             Document::from_json(json.to_string().as_bytes()).unwrap_err().to_string()
         };
         let entries = |json: &mut Value| json["entries"].as_array_mut().unwrap().len();
-        let cases: [(&dyn Fn(&mut Value), &str); 8] = [
+        let cases: [(&Change, &str); 8] = [
             (&|j| j["entries"][3]["body"]["peer"] = j["owner"].clone(), "entry 4: its hash is not the hash"),
             (&|j| j["entries"][3]["body"]["extra"] = 1.into(), "entry 4: its hash is not the hash"),
             (&|j| drop(j["entries"].as_array_mut().unwrap().remove(4)), "entry 6 does not follow entry 4"),

@@ -111,7 +111,9 @@ impl Say for Told<'_> {
             Self::Listening { contacts } => say!(lang,
                 ko: "연락처 {}명이 보내는 것을 받을 수 있어요. Ctrl-C로 멈춰요.", contacts;
                 en: "Ready: your {} contact(s) can reach you. Ctrl-C stops.", contacts),
-            Self::Stopping => say!(lang, ko: "멈추고 있어요. 적은 것은 모두 안전해요."; en: "Stopping. Everything written is safe."),
+            Self::Stopping => {
+                say!(lang, ko: "멈추고 있어요. 적은 것은 모두 안전해요."; en: "Stopping. Everything written is safe.")
+            }
             Self::Requested { money: m, link } => say!(lang,
                 ko: "{} 요청이에요. 상대가 이 링크로 낼 수 있어요:\n{}", money(m, lang), link;
                 en: "A request for {}. The other one pays it with this link:\n{}", money(m, lang), link),
@@ -123,7 +125,9 @@ impl Say for Told<'_> {
             Self::Imported { entries } => say!(lang,
                 ko: "원장을 가져왔어요. 이제 항목이 {}개예요. 연락처는 다시 `pumasi pair`로 맺어 주세요.", entries;
                 en: "Imported: the ledger has {} entries now. Contacts are not in an export: pair again.", entries),
-            Self::NotPaid => say!(lang, ko: "보내지 않았어요. 서명한 것도 없어요."; en: "Not paid. Nothing was signed."),
+            Self::NotPaid => {
+                say!(lang, ko: "보내지 않았어요. 서명한 것도 없어요."; en: "Not paid. Nothing was signed.")
+            }
             Self::PaymentNeedsAmount => say!(lang,
                 ko: "얼마를 보낼지 적어 주세요. 예: pumasi pay 민수 \"12,000 KRW\"";
                 en: "Say how much, for example: pumasi pay Minsu \"12,000 KRW\""),

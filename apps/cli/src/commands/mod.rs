@@ -38,7 +38,7 @@ pub(crate) async fn run(command: Command, context: &mut Context) -> anyhow::Resu
         Command::Ledger(args) => ledger::ledger(context, args).await,
         Command::Receipt(args) => receipt::receipt(context, args).await,
         Command::Status => status::status(context).await,
-        Command::Demo(args) => demo::demo(context, args).await,
+        Command::Demo(args) => Box::pin(demo::demo(context, args)).await,
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "pumasi", &mut std::io::stdout());
             Ok(Exit::Done)

@@ -1,5 +1,6 @@
 //! Real processes on loopback: a bootstrap node and people, each with a folder of their own.
 #![allow(dead_code, reason = "each test binary uses its own part of it")]
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "clippy does not see that this is test code")]
 
 use serde_json::Value;
 use std::io::{BufRead as _, BufReader, Write as _};

@@ -69,7 +69,7 @@ pub async fn pair_invite(
     NativeProvider.random(&mut session).map_err(AgentError::from)?;
     let pairing = Pairing::inviter(wallet.profile().clone(), session, clock::now());
     let shown = PairEvent::Code(code.to_text());
-    run(wallet, options, pairing, &code, Some(shown), name, limit, events).await
+    Box::pin(run(wallet, options, pairing, &code, Some(shown), name, limit, events)).await
 }
 
 /// Pairs with the one who shows this code.
@@ -85,7 +85,7 @@ pub async fn pair_accept(
     events: mpsc::Sender<PairEvent>,
 ) -> Result<Contact, PairError> {
     let pairing = Pairing::acceptor(wallet.profile().clone(), clock::now());
-    run(wallet, options, pairing, code, None, name, limit, events).await
+    Box::pin(run(wallet, options, pairing, code, None, name, limit, events)).await
 }
 
 #[expect(clippy::too_many_arguments, reason = "the two public functions above give them names")]

@@ -1,5 +1,6 @@
 //! Two people and a bootstrap node, with real sockets on loopback.
 #![allow(dead_code, reason = "each test binary uses its own part of it")]
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "clippy does not see that this is test code")]
 
 use pumasi_agent::home::Config;
 use pumasi_agent::net::{Entry, NetOptions, PairEvent, pair_accept, pair_invite, start_bootstrap};

@@ -10,7 +10,8 @@ use pumasi_crypto::fernet::{self, FernetKey};
 use pumasi_crypto::hash::{Digest, sha256};
 use pumasi_crypto::password::Password;
 use pumasi_identity::Did;
-use pumasi_ledger::{Body, Ledger};
+use pumasi_ledger::export::Document;
+use pumasi_ledger::{Body, Ledger, Store as _};
 use pumasi_store::SqliteStore;
 use pumasi_units::{MAX_MINOR, Money, Timestamp, Unit};
 use std::fs::{self, File};
@@ -20,7 +21,7 @@ use std::time::{Duration, Instant};
 
 const NOW: Timestamp = Timestamp(1_795_247_280_000);
 /// Appends that are timed one by one.
-const APPENDS: u64 = 200;
+const APPENDS: u64 = 256;
 /// Appends under way together.
 const TOGETHER: u64 = 64;
 
@@ -67,67 +68,78 @@ struct Figures {
     file: u64,
 }
 
+/// Opens the ledger, or makes it, and fills it up.
+async fn grown(path: &Path, entries: u64, password: &Password) -> Open {
+    let store = SqliteStore::open(path).expect("the folder is writable");
+    let ledger = if store.header().await.is_ok_and(|header| header.is_some()) {
+        Ledger::open(store, NativeProvider, password).await.expect("the password opens it")
+    } else {
+        let ledger = Ledger::create(store, NativeProvider, peer(), password, NOW).await.expect("it is empty");
+        let mut tx = ledger.begin().await.expect("it is whole");
+        let limit = Money::new(MAX_MINOR, Unit::krw()).expect("the largest amount");
+        tx.append(Body::Limit { peer: peer(), limit }, NOW).expect("a limit is an entry");
+        ledger.commit(tx).await.expect("the disk has room");
+        ledger
+    };
+    while ledger.head().sequence < entries {
+        append(&ledger, (entries - ledger.head().sequence).min(500)).await;
+    }
+    ledger
+}
+
+/// Each append waits until it is durable before the next begins.
+async fn append_alone(ledger: &Open) -> Duration {
+    let started = Instant::now();
+    for _ in 0..APPENDS {
+        append(ledger, 1).await;
+    }
+    started.elapsed() / APPENDS as u32
+}
+
+/// Many transactions under way at once.
+async fn append_together(ledger: &Open) -> Duration {
+    let started = Instant::now();
+    let rounds = APPENDS / TOGETHER;
+    for _ in 0..rounds {
+        let mut commits = Vec::new();
+        for _ in 0..TOGETHER {
+            let mut tx = ledger.begin().await.expect("it is whole");
+            tx.append(payment(tx.head().sequence), NOW).expect("the limit is far");
+            commits.push(ledger.submit(tx));
+        }
+        for commit in commits {
+            commit.await.expect("the disk has room");
+        }
+    }
+    started.elapsed() / (rounds * TOGETHER) as u32
+}
+
 fn measure(path: &Path, entries: u64, password: &Password) -> Figures {
-    block_on(async {
-        let store = SqliteStore::open(path).expect("the folder is writable");
-        let ledger = match Ledger::open(store.clone(), NativeProvider, password).await {
-            Ok(ledger) => ledger,
-            Err(_) => {
-                let ledger = Ledger::create(store, NativeProvider, peer(), password, NOW).await.expect("it is empty");
-                let mut tx = ledger.begin().await.expect("it is whole");
-                let limit = Money::new(MAX_MINOR, Unit::krw()).expect("the largest amount");
-                tx.append(Body::Limit { peer: peer(), limit }, NOW).expect("a limit is an entry");
-                ledger.commit(tx).await.expect("the disk has room");
-                ledger
-            }
-        };
-        while ledger.head().sequence < entries {
-            append(&ledger, (entries - ledger.head().sequence).min(500)).await;
-        }
-        let document = ledger.export().await.expect("the chain is whole");
+    let ledger = block_on(grown(path, entries, password));
+    let document = block_on(ledger.export()).expect("the chain is whole");
+    let append = block_on(append_alone(&ledger));
+    let together = block_on(append_together(&ledger));
+    drop(ledger);
+    let (open, _) = timed(|| {
+        let store = SqliteStore::open(path).expect("it is there");
+        block_on(Ledger::open(store, NativeProvider, password)).expect("the password opens it")
+    });
 
-        let started = Instant::now();
-        for _ in 0..APPENDS {
-            append(&ledger, 1).await;
-        }
-        let append = started.elapsed() / u32::try_from(APPENDS).expect("a few hundred");
-
-        let started = Instant::now();
-        for _ in 0..APPENDS / TOGETHER {
-            let mut commits = Vec::new();
-            for _ in 0..TOGETHER {
-                let mut tx = ledger.begin().await.expect("it is whole");
-                tx.append(payment(tx.head().sequence), NOW).expect("the limit is far");
-                commits.push(ledger.submit(tx));
-            }
-            for commit in commits {
-                commit.await.expect("the disk has room");
-            }
-        }
-        let together = started.elapsed() / u32::try_from(APPENDS / TOGETHER * TOGETHER).expect("a few hundred");
-        drop(ledger);
-
-        let (open, _) = timed(|| {
-            let store = SqliteStore::open(path).expect("it is there");
-            block_on(Ledger::open(store, NativeProvider, password)).expect("the password opens it")
-        });
-
-        // The notes' way: the whole ledger as JSON in one token, written anew for each entry.
-        let key = FernetKey::from_bytes([3; 32]);
-        let file = path.with_extension("fernet");
-        let started = Instant::now();
-        let token = fernet::to_text(&key.seal(&document.to_json().expect("it is JSON"), 0, [0; 16]));
-        let mut out = File::create(&file).expect("the folder is writable");
-        out.write_all(token.as_bytes()).and_then(|()| out.sync_all()).expect("the disk has room");
-        let rewrite = started.elapsed();
-        let (reload, _) = timed(|| {
-            let text = fs::read_to_string(&file).expect("it was written");
-            let json = key.open(&fernet::from_text(&text).expect("a token")).expect("its key");
-            pumasi_ledger::export::Document::from_json(&json).expect("the chain is whole")
-        });
-        let file = fs::metadata(file).expect("it was written").len();
-        Figures { append, together, open, rewrite, reload, file }
-    })
+    // The notes' way: the whole ledger as JSON in one token, written anew for each entry.
+    let key = FernetKey::from_bytes([3; 32]);
+    let file = path.with_extension("fernet");
+    let started = Instant::now();
+    let token = fernet::to_text(&key.seal(&document.to_json().expect("it is JSON"), 0, [0; 16]));
+    let mut out = File::create(&file).expect("the folder is writable");
+    out.write_all(token.as_bytes()).and_then(|()| out.sync_all()).expect("the disk has room");
+    let rewrite = started.elapsed();
+    let (reload, _) = timed(|| {
+        let text = fs::read_to_string(&file).expect("it was written");
+        let json = key.open(&fernet::from_text(&text).expect("a token")).expect("its key");
+        Document::from_json(&json).expect("the chain is whole")
+    });
+    let file = fs::metadata(file).expect("it was written").len();
+    Figures { append, together, open, rewrite, reload, file }
 }
 
 fn main() {

@@ -12,16 +12,6 @@ use std::time::Duration;
 #[serde(tag = "event", rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Event {
-    /// The overlay was entered.
-    Joined {
-        /// Peers connected.
-        peers: usize,
-    },
-    /// This peer can be reached.
-    Listening {
-        /// Its overlay addresses.
-        addresses: Vec<String>,
-    },
     /// A step on the way to somebody.
     Step {
         /// To whom.

@@ -77,8 +77,6 @@ pub enum Told<'a> {
     PaymentNeedsAmount,
     /// Bitcoin cannot be paid yet.
     NoBitcoinYet,
-    /// A password for the exported file is asked for.
-    AskExportPassword,
 }
 
 impl Say for Told<'_> {
@@ -134,7 +132,6 @@ impl Say for Told<'_> {
             Self::NoBitcoinYet => say!(lang,
                 ko: "비트코인은 아직 보낼 수 없어요. 이 버전에는 그것을 확정할 비트코인 노드가 없어요. 서명한 것은 없어요.";
                 en: "Bitcoin cannot be paid yet: this version has no Bitcoin node to settle it. Nothing was signed."),
-            Self::AskExportPassword => say!(lang, ko: "내보낼 파일의 비밀번호:"; en: "Password for the exported file:"),
         }
     }
 }

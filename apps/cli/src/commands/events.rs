@@ -29,10 +29,6 @@ pub(crate) async fn tell(context: &mut Context, agent: &Agent, names: &Names, ev
         return Ok(());
     }
     match event {
-        Event::Joined { peers } => {
-            let step = context.say(&pumasi_words::Step::Joined { peers: *peers });
-            context.ui.progress(step);
-        }
         Event::Step { peer, step } => {
             let name = name_of(names, peer);
             let step = context.say(&words_of(*step, &name));

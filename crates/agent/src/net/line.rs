@@ -383,6 +383,7 @@ impl Line {
                     self.take_signal(key, &record).await;
                 }
             }
+            Done::Published if matches!(self.state, State::Dialing(_)) => self.step(Step::Waiting),
             Done::Published => {}
             Done::Restart(Some(sdp)) => {
                 if let (State::Linked { restarting, .. }, Ok(sdp)) = (&mut self.state, Sdp::new(sdp)) {
@@ -420,7 +421,7 @@ impl Line {
         match dialed {
             Ok(()) => {
                 self.state = State::Dialing(Box::new(offering));
-                self.step(Step::Waiting);
+                self.step(Step::Offering);
             }
             Err(reason) => self.fail(reason),
         }

@@ -121,7 +121,7 @@ fn digits(bytes: &[u8; 5]) -> [u8; DIGITS] {
     std::array::from_fn(|at| ((number >> (35 - 5 * at)) & 31) as u8)
 }
 
-/// The digits as coefficients over GF(32) = GF(2)[x]/(x⁵ + x² + 1), times x, x², … x⁸, summed. The powers differ, so one
+/// The digits as coefficients over GF(32) = GF(2)\[x\]/(x⁵ + x² + 1), times x, x², … x⁸, summed. The powers differ, so one
 /// wrong digit or two neighbours swapped always change the sum.
 fn check(digits: &[u8; DIGITS]) -> u8 {
     // Horner's rule, from the last digit to the first.

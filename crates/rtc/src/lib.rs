@@ -29,4 +29,4 @@ pub use link::{CandidateKind, DataLink, LinkState, PathEnd, PathReport};
 pub use progress::{Observer, Progress, ServerFailure};
 
 #[cfg(not(target_arch = "wasm32"))]
-pub use native::{Connecting, Link, Offering, answer, offer};
+pub use native::{Connecting, Link, LinkSender, Offering, answer, offer};

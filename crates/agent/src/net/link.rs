@@ -6,14 +6,21 @@ use crate::event::Path;
 use futures::StreamExt as _;
 use futures::stream::FuturesOrdered;
 use pumasi_identity::SignedProfile;
-use pumasi_rtc::{DataLink, Link, LinkState, PathReport};
+use pumasi_ledger::TransferId;
+use pumasi_rtc::{DataLink, Link, LinkSender, LinkState, PathReport};
 use pumasi_transfer::{Incoming, OpenError, Peer, open_message};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 /// Messages of one link that are opened at a time. Opening a transfer is half a millisecond of RSA, and cores are many.
 const OPENING: usize = 16;
+
+/// How long a link may take to have room for one more message.
+const ROOM: Duration = Duration::from_secs(30);
+/// How long the last messages may take before a link is closed.
+const LAST_WORDS: Duration = Duration::from_secs(3);
 
 /// What the line asks of its link.
 pub(crate) enum ToLink {
@@ -41,6 +48,9 @@ pub(crate) async fn carry(
     mut commands: mpsc::Receiver<ToLink>,
 ) -> Ended {
     let mut peer = Arc::new(Peer::of(&them, true));
+    let sender = link.sender();
+    // One message at a time, beside the receiving: two peers who only send would wait for each other for ever.
+    let mut sending = None;
     // Opened at the same time, taken in the order in which they came.
     let mut opening = FuturesOrdered::new();
     loop {
@@ -55,19 +65,21 @@ pub(crate) async fn carry(
                 }
             },
             Some(opened) = opening.next(), if !opening.is_empty() => take(&shared, &mut peer, opened).await,
-            queued = outgoing.recv() => match queued {
-                Some(Outgoing { transfer, bytes }) => {
-                    if let Err(error) = link.send(bytes).await {
-                        return Ended { reason: error.to_string() };
-                    }
-                    let _ = shared.inputs.send(Input::Sent { id: transfer }).await;
-                }
+            queued = outgoing.recv(), if sending.is_none() => match queued {
+                Some(queued) => sending = Some(Box::pin(hand_over(sender.clone(), queued))),
                 // The bookkeeper let go: it could not keep up, or it has stopped.
                 None => {
                     link.close().await;
                     return Ended { reason: "closed here".into() };
                 }
             },
+            sent = async { sending.as_mut().expect("guarded").await }, if sending.is_some() => {
+                sending = None;
+                match sent {
+                    Ok(id) => drop(shared.inputs.send(Input::Sent { id }).await),
+                    Err(reason) => return Ended { reason },
+                }
+            }
             Some(command) = commands.recv() => match command {
                 ToLink::Restart(reply) => drop(reply.send(link.restart_offer().await.ok())),
                 ToLink::AcceptRestart(sdp, reply) => drop(reply.send(link.accept_restart(&sdp).await.ok())),
@@ -77,17 +89,33 @@ pub(crate) async fn carry(
                     }
                 }
                 ToLink::Close(reply) => {
-                    // What the bookkeeper has handed over is said before the goodbye.
-                    while let Ok(Outgoing { transfer, bytes }) = outgoing.try_recv() {
-                        if link.send(bytes).await.is_err() { break }
-                        let _ = shared.inputs.try_send(Input::Sent { id: transfer });
-                    }
+                    // What the bookkeeper has handed over is said before the goodbye, if the other side still listens.
+                    let last_words = async {
+                        if let Some(sending) = sending {
+                            let _ = sending.await;
+                        }
+                        while let Ok(queued) = outgoing.try_recv() {
+                            match hand_over(sender.clone(), queued).await {
+                                Ok(id) => drop(shared.inputs.try_send(Input::Sent { id })),
+                                Err(_) => return,
+                            }
+                        }
+                    };
+                    let _ = tokio::time::timeout(LAST_WORDS, last_words).await;
                     link.close().await;
                     let _ = reply.send(());
                     return Ended { reason: "closed here".into() };
                 }
             },
         }
+    }
+}
+
+/// Hands a message to the link, which takes it when there is room; or says why the link is to be let go.
+async fn hand_over(sender: LinkSender, queued: Outgoing) -> Result<TransferId, String> {
+    match tokio::time::timeout(ROOM, sender.send(queued.bytes)).await {
+        Ok(sent) => sent.map(|()| queued.transfer).map_err(|error| error.to_string()),
+        Err(_) => Err("the other side takes nothing any more".into()),
     }
 }
 

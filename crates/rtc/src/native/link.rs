@@ -142,7 +142,43 @@ impl Connecting {
     }
 }
 
+/// Sends on a link beside whoever receives on it. Two peers who both wait to send, and do not receive meanwhile, would
+/// wait for each other for ever.
+#[derive(Clone)]
+pub struct LinkSender {
+    outbox: outbox::Sender,
+    shared: Arc<Shared>,
+}
+
+/// Why nothing can be sent any more.
+fn closed(shared: &Shared) -> LinkError {
+    LinkError::Closed(match shared.state() {
+        LinkState::Closed(reason) => reason,
+        // The task is ending right now.
+        LinkState::Up | LinkState::Down => CloseReason::Local,
+    })
+}
+
+impl LinkSender {
+    /// As [`DataLink::send`].
+    ///
+    /// # Errors
+    /// As [`DataLink::send`].
+    pub async fn send(&self, message: Vec<u8>) -> Result<(), LinkError> {
+        if !(1..=MAX_MESSAGE).contains(&message.len()) {
+            return Err(LinkError::MessageLength { limit: MAX_MESSAGE, got: message.len() });
+        }
+        self.outbox.send(message).await.map_err(|_| closed(&self.shared))
+    }
+}
+
 impl Link {
+    /// A second hand to send with. It keeps the connection open no longer than the link itself.
+    #[must_use]
+    pub fn sender(&self) -> LinkSender {
+        LinkSender { outbox: self.handle.outbox.clone(), shared: self.handle.shared.clone() }
+    }
+
     /// The addresses that this machine has now, for an ICE restart.
     async fn gather(&self) -> Result<Gathered, LinkError> {
         let gathered = gather(&self.handle.config, &Observer::silent()).await;
@@ -166,20 +202,13 @@ impl Link {
     }
 
     fn closed(&self) -> LinkError {
-        LinkError::Closed(match self.state() {
-            LinkState::Closed(reason) => reason,
-            // The task is ending right now.
-            LinkState::Up | LinkState::Down => CloseReason::Local,
-        })
+        closed(&self.handle.shared)
     }
 }
 
 impl DataLink for Link {
     async fn send(&self, message: Vec<u8>) -> Result<(), LinkError> {
-        if !(1..=MAX_MESSAGE).contains(&message.len()) {
-            return Err(LinkError::MessageLength { limit: MAX_MESSAGE, got: message.len() });
-        }
-        self.handle.outbox.send(message).await.map_err(|_| self.closed())
+        self.sender().send(message).await
     }
 
     async fn recv(&mut self) -> Option<Vec<u8>> {

@@ -21,7 +21,7 @@ use crate::{ConnectError, IceConfig, Observer};
 
 use sdp::RemoteSdp;
 
-pub use link::{Connecting, Link, Offering};
+pub use link::{Connecting, Link, LinkSender, Offering};
 
 /// The label of the channel.
 const LABEL: &str = "pumasi";

@@ -156,10 +156,12 @@ fn an_answer_to_another_offer_or_session_is_refused_and_the_dialing_goes_on() {
     a.drain(NOW + 100);
     let second = a.dial(21, NOW + 200);
     assert_eq!(a.hear(&answer, NOW + 300), Err(SignalError::OtherOffer { offer: first.id() }));
-    let crossed =
-        Signal { content: Content::Answer { offer: second.id(), sdp: sdp("answer") }, ..answer.signal().clone() };
-    let crossed = b.person.sign(crossed);
-    assert_eq!(a.hear(&crossed, NOW + 300), Err(SignalError::OtherOffer { offer: second.id() }));
+    // Half of what binds an answer is not enough: the right offer in another session, the right session about another.
+    for (session, offer) in [(nonce(1), second.id()), (nonce(21), first.id())] {
+        let content = Content::Answer { offer, sdp: sdp("answer") };
+        let crossed = b.person.sign(Signal { session, content, ..answer.signal().clone() });
+        assert_eq!(a.hear(&crossed, NOW + 300), Err(SignalError::OtherOffer { offer }));
+    }
     assert!(a.take_events().is_empty());
     assert!(a.session.poll_timeout().is_some());
 }

@@ -131,8 +131,10 @@ async fn a_lookup_takes_the_highest_valid_answer_and_repairs_the_holder_of_an_ol
     rogue.hold(person.key(), old);
     liar.hold(person.key(), String::from_utf8(new.clone()).unwrap().replace("\"sequence\":2", "\"sequence\":3").into());
 
+    // Kept to the end: a node that is dropped with its answer in hand repairs nobody.
+    let late = start(OverlayConfig::client([3; 32], vec![at])).await;
     let (found, (), ()) = tokio::join!(
-        async { start(OverlayConfig::client([3; 32], vec![at])).await.lookup(person.key()).await },
+        late.lookup(person.key()),
         rogue.serve(Duration::from_secs(4)),
         liar.serve(Duration::from_secs(4)),
     );
@@ -140,7 +142,7 @@ async fn a_lookup_takes_the_highest_valid_answer_and_repairs_the_holder_of_an_ol
     let found = found.unwrap();
     assert_eq!(found.value, Some(new.clone()), "{found:?}");
     assert_eq!((found.agreed, found.stale, found.invalid), (1, 1, 1), "{found:?}");
-    assert_eq!(rogue.held(person.key()), Some(new), "repaired");
+    assert!(rogue.held(person.key()) == Some(new), "repaired");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -142,13 +142,14 @@ impl Node {
         }
     }
 
-    /// Dials all at once: the first that answers is enough, and a dead one costs no time.
+    /// Dials all at once: the first that answers is enough, and a dead one costs no time. Nor does a dial that hangs: QUIC
+    /// takes five seconds to notice that nobody listens, and a node that has come back over TCP since is reached beside it.
     fn dial_seeds(&mut self) {
         for (peer, addresses) in self.joining.seeds.clone() {
             let dials = match peer {
                 Some(peer) => vec![
                     DialOpts::peer_id(peer)
-                        .condition(PeerCondition::DisconnectedAndNotDialing)
+                        .condition(PeerCondition::Disconnected)
                         .addresses(addresses)
                         .build(),
                 ],

@@ -147,12 +147,9 @@ impl Node {
     fn dial_seeds(&mut self) {
         for (peer, addresses) in self.joining.seeds.clone() {
             let dials = match peer {
-                Some(peer) => vec![
-                    DialOpts::peer_id(peer)
-                        .condition(PeerCondition::Disconnected)
-                        .addresses(addresses)
-                        .build(),
-                ],
+                Some(peer) => {
+                    vec![DialOpts::peer_id(peer).condition(PeerCondition::Disconnected).addresses(addresses).build()]
+                }
                 None => addresses.into_iter().map(|at| DialOpts::unknown_peer_id().address(at).build()).collect(),
             };
             for dial in dials {

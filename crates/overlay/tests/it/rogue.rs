@@ -44,6 +44,8 @@ impl Rogue {
         swarm.listen_on("/ip4/127.0.0.1/tcp/0".parse().unwrap()).unwrap();
         swarm.behaviour_mut().kad.add_address(&target, address);
         let mut rogue = Self { swarm, target };
+        // What identify says only once: where it listens has to be known before the dial.
+        while !matches!(rogue.swarm.select_next_some().await, SwarmEvent::NewListenAddr { .. }) {}
         rogue.swarm.dial(target).unwrap();
         timeout(Duration::from_secs(10), async {
             loop {

@@ -122,8 +122,9 @@ async fn a_lookup_takes_the_highest_valid_answer_and_repairs_the_holder_of_an_ol
     rogue.hold(person.key(), old.clone());
     let mut liar = Rogue::connect(&at).await;
     liar.hold(person.key(), String::from_utf8(new.clone()).unwrap().replace("\"sequence\":2", "\"sequence\":3").into());
+    // And joined, after which it puts what it has again by itself.
     tokio::select! {
-        () = until(&bootstrap, "near both rogues", |status| status.routable == 2) => {}
+        () = until(&bootstrap, "near both rogues", |status| status.routable == 2 && status.joined) => {}
         ((), ()) = async { tokio::join!(rogue.serve(THIRTY_SECONDS), liar.serve(THIRTY_SECONDS)) } => {}
     }
     let put = tokio::select! {

@@ -6,7 +6,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 fn corpus() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus")
+    Path::new(&std::env::var("CARGO_MANIFEST_DIR").expect("cargo names the folder of the package"))
+        .join("../fuzz/corpus")
 }
 
 fn names(folder: &Path) -> BTreeSet<String> {

@@ -3,7 +3,7 @@
 use crate::wasm_runner;
 use anyhow::{Context, bail, ensure};
 use std::env;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 const TARGET: &str = "wasm32-unknown-unknown";
@@ -78,8 +78,7 @@ struct Workspace {
 impl Workspace {
     fn read() -> anyhow::Result<Self> {
         let output = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-            .args(["metadata", "--no-deps", "--format-version", "1", "--manifest-path"])
-            .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml"))
+            .args(["metadata", "--no-deps", "--format-version", "1"])
             .output()
             .context("cargo metadata")?;
         ensure!(output.status.success(), "cargo metadata: {}", String::from_utf8_lossy(&output.stderr));

@@ -296,7 +296,7 @@ impl Python {
 
 /// The same by Python; `None` when it is not there.
 async fn python() -> Option<Python> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let root = Path::new(&std::env::var("CARGO_MANIFEST_DIR").unwrap()).join("../..");
     let python = std::env::var_os("PUMASI_PYTHON").map_or(root.join("target/foreign/venv/bin/python"), PathBuf::from);
     let mut command = Command::new(python);
     command.arg(root.join("testing/foreign/payment/pay.py")).arg(SINGLE.to_string()).stderr(Stdio::null());

@@ -30,7 +30,7 @@ const MAX: usize = 20_000;
 const PASSWORD: &str = "비밀번호 열두 글자";
 
 fn workspace() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap().to_owned()
+    Path::new(&std::env::var("CARGO_MANIFEST_DIR").unwrap()).ancestors().nth(2).unwrap().to_owned()
 }
 
 fn setting(variable: &str, otherwise: &str) -> PathBuf {

@@ -149,7 +149,7 @@ fn beancount_adds_up_what_was_accepted() {
 
 /// The foreign Python, when it is there and has the module.
 fn python(test: &str, module: &str) -> Option<PathBuf> {
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let workspace = Path::new(&std::env::var("CARGO_MANIFEST_DIR").unwrap()).join("../..");
     let default = || workspace.join("target/foreign/venv/bin/python");
     let python = std::env::var_os("PUMASI_PYTHON").map_or_else(default, PathBuf::from);
     let has_module = Command::new(&python).args(["-c", &format!("import {module}")]).output();
@@ -161,7 +161,8 @@ fn python(test: &str, module: &str) -> Option<PathBuf> {
 }
 
 fn run(python: &Path, script: &str, arguments: &[&str]) -> Value {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testing/foreign/ledger").join(script);
+    let script =
+        Path::new(&std::env::var("CARGO_MANIFEST_DIR").unwrap()).join("../../testing/foreign/ledger").join(script);
     let command = Command::new(python).arg(script).args(arguments).env("PUMASI_PASSWORD", EXPORT_PASSWORD).output();
     let output = command.unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

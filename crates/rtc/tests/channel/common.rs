@@ -52,5 +52,5 @@ pub(crate) fn pattern(length: usize) -> Vec<u8> {
 
 /// The root of the workspace.
 pub(crate) fn workspace() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..")
+    PathBuf::from(std::env::var("CARGO_MANIFEST_DIR").unwrap()).join("../..")
 }

@@ -119,7 +119,7 @@ impl Accounts {
     /// The account with a peer in a unit; empty when nothing ever happened.
     #[must_use]
     pub fn get(&self, peer: &Did, unit: &Unit) -> Account {
-        self.look(peer, unit).cloned().unwrap_or_default()
+        self.find(peer, unit).cloned().unwrap_or_default()
     }
 
     /// Every account, by peer and unit.
@@ -134,7 +134,7 @@ impl Accounts {
     /// What the peer owes me in smallest parts; negative when I owe.
     #[must_use]
     pub fn balance(&self, peer: &Did, unit: &Unit) -> i128 {
-        self.look(peer, unit).map_or(0, Account::balance)
+        self.find(peer, unit).map_or(0, Account::balance)
     }
 
     /// Whether the peer may owe me this much more.
@@ -142,13 +142,13 @@ impl Accounts {
     /// # Errors
     /// [`OverLimit`] with the figures.
     pub fn check_limit(&self, peer: &Did, asked: &Money) -> Result<(), OverLimit> {
-        let account = self.get(peer, asked.unit());
-        let available = account.available_to_them();
+        let account = self.find(peer, asked.unit());
+        let available = account.map_or(0, Account::available_to_them);
         if asked.minor() <= available {
             return Ok(());
         }
         let money = |minor: u64| Money::new(minor.min(MAX_MINOR), asked.unit().clone()).expect("clamped to 10^18");
-        let limit = money(account.limit_i_give.unwrap_or(0));
+        let limit = money(account.and_then(|account| account.limit_i_give).unwrap_or(0));
         Err(OverLimit { limit, available: money(available), asked: asked.clone() })
     }
 
@@ -157,7 +157,7 @@ impl Accounts {
         match &entry.body {
             Body::Opened { .. } | Body::Restored { .. } => {}
             Body::Outgoing { id, peer, money, .. } => {
-                if self.look(peer, money.unit()).is_some_and(|account| account.pending.len() >= MAX_PENDING) {
+                if self.find(peer, money.unit()).is_some_and(|account| account.pending.len() >= MAX_PENDING) {
                     return Err(LedgerError::TooManyPending { limit: MAX_PENDING });
                 }
                 self.change(peer, money.unit(), entry).pending.insert(*id, money.minor());
@@ -203,7 +203,9 @@ impl Accounts {
         self.settle(Self { settled: Arc::default(), changed });
     }
 
-    fn look(&self, peer: &Did, unit: &Unit) -> Option<&Account> {
+    /// The account with a peer in a unit, unless nothing ever happened.
+    #[must_use]
+    pub fn find(&self, peer: &Did, unit: &Unit) -> Option<&Account> {
         self.changed.get(peer).and_then(|units| units.get(unit)).or_else(|| self.settled.get(peer)?.get(unit))
     }
 
@@ -218,7 +220,7 @@ impl Accounts {
     fn unit_of_pending(&self, peer: &Did, id: &TransferId) -> Option<Unit> {
         let units = [&self.changed, &*self.settled].into_iter().filter_map(|book| book.get(peer));
         let mut known = units.flat_map(BTreeMap::keys);
-        let waits = |unit: &&Unit| self.look(peer, unit).is_some_and(|account| account.pending.contains_key(id));
+        let waits = |unit: &&Unit| self.find(peer, unit).is_some_and(|account| account.pending.contains_key(id));
         known.find(waits).cloned()
     }
 }

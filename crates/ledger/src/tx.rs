@@ -53,10 +53,10 @@ impl Tx {
         self.head
     }
 
-    /// The account with a peer in a unit, as this transaction leaves it.
+    /// The account with a peer in a unit, as this transaction leaves it, unless nothing ever happened.
     #[must_use]
-    pub fn account(&self, peer: &Did, unit: &Unit) -> Account {
-        self.accounts.get(peer, unit)
+    pub fn account(&self, peer: &Did, unit: &Unit) -> Option<&Account> {
+        self.accounts.find(peer, unit)
     }
 
     /// What the peer owes me in smallest parts, as this transaction leaves it; negative when I owe.

@@ -104,7 +104,7 @@ proptest! {
                     Step::Receive { peer, unit: u, minor } => {
                         let (peer, money) = (peers[usize::from(peer)], Money::new(minor, unit(u)).unwrap());
                         let allowed = tx.check_limit(&peer, &money);
-                        let account = tx.account(&peer, &unit(u));
+                        let account = tx.account(&peer, &unit(u)).cloned().unwrap_or_default();
                         let free = i128::from(account.limit_i_give.unwrap_or(0)) - account.balance();
                         prop_assert_eq!(allowed.is_ok(), i128::from(minor) <= free);
                         let profile = Digest::default();

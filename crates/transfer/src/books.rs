@@ -12,8 +12,8 @@ pub trait Books: MaybeSend + MaybeSync {
     /// The last entry, with what the transaction appended.
     fn head(&self) -> Head;
 
-    /// The account with a peer, with what the transaction appended.
-    fn account(&self, peer: &Did, unit: &Unit) -> Account;
+    /// The account with a peer, with what the transaction appended, unless nothing ever happened.
+    fn account(&self, peer: &Did, unit: &Unit) -> Option<&Account>;
 
     /// Whether the peer may owe this much more.
     ///
@@ -53,7 +53,7 @@ impl<S: Store, P: Provider> Books for LedgerBooks<'_, S, P> {
         self.tx.head()
     }
 
-    fn account(&self, peer: &Did, unit: &Unit) -> Account {
+    fn account(&self, peer: &Did, unit: &Unit) -> Option<&Account> {
         self.tx.account(peer, unit)
     }
 

@@ -11,7 +11,12 @@ use pumasi_ledger::store::Space;
 use pumasi_ledger::{AuditReport, DocumentChecker, LedgerError, Part, SignedDocument, Statement};
 use pumasi_transfer::message::{Bye, TransferResult};
 use pumasi_transfer::{ReceiptError, profile_of, verify_statement, verify_transfer};
+use std::collections::HashMap;
 use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+/// Most profiles that an audit keeps at a time, each of at most 8 kB.
+const PROFILES: usize = 256;
 
 impl Wallet {
     /// Opens an identity to audit it. The folder is held, so that nothing is written meanwhile; a ledger that was put back
@@ -34,7 +39,7 @@ impl Wallet {
     /// # Errors
     /// What the store says. What is wrong with the ledger is in the report.
     pub async fn audit(&self) -> Result<AuditReport, AgentError> {
-        let checker = Checker { ledger: &self.ledger, provider: self.provider };
+        let checker = Checker { ledger: &self.ledger, provider: self.provider, profiles: Mutex::default() };
         Ok(self.ledger.audit(&checker, &[]).await?)
     }
 }
@@ -42,10 +47,29 @@ impl Wallet {
 struct Checker<'a> {
     ledger: &'a Books,
     provider: NativeProvider,
+    /// Those that were verified a moment ago: most documents name one of few.
+    profiles: Mutex<HashMap<Digest, Arc<SignedProfile>>>,
 }
 
 impl Checker<'_> {
-    async fn profile(&self, digest: &Digest) -> Result<SignedProfile, String> {
+    async fn profile(&self, digest: &Digest) -> Result<Arc<SignedProfile>, String> {
+        if let Some(verified) = self.profiles().get(digest) {
+            return Ok(verified.clone());
+        }
+        let profile = Arc::new(self.read_profile(digest).await?);
+        let mut profiles = self.profiles();
+        if profiles.len() >= PROFILES {
+            profiles.clear();
+        }
+        profiles.insert(*digest, profile.clone());
+        Ok(profile)
+    }
+
+    fn profiles(&self) -> MutexGuard<'_, HashMap<Digest, Arc<SignedProfile>>> {
+        self.profiles.lock().expect("no code panics while it holds the lock")
+    }
+
+    async fn read_profile(&self, digest: &Digest) -> Result<SignedProfile, String> {
         let kept: Option<SignedProfile> =
             self.ledger.get(Space::Document, &digest.0).await.map_err(|error| error.to_string())?;
         let profile = kept.ok_or_else(|| format!("the profile {digest} that it names is not kept"))?;

@@ -33,7 +33,7 @@ use cells::Cells;
 use pumasi_crypto::hash::Digest;
 use pumasi_crypto::{CryptoError, Provider};
 use pumasi_identity::Did;
-use pumasi_ledger::{Space, TransferId};
+use pumasi_ledger::{Account, Space, TransferId};
 use pumasi_units::{Money, Timestamp, Unit};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -335,8 +335,9 @@ impl<P: Provider> Desk<P> {
 /// Where both stand now.
 fn standing(books: &impl Books, peer: &Did, unit: &Unit) -> Standing {
     let account = books.account(peer, unit);
-    let limit = account.limit_i_give.and_then(|minor| Money::new(minor, unit.clone()).ok());
-    Standing { head: books.head(), balance: account.balance(), limit }
+    let limit = account.and_then(|account| account.limit_i_give);
+    let limit = limit.and_then(|minor| Money::new(minor, unit.clone()).ok());
+    Standing { head: books.head(), balance: account.map_or(0, Account::balance), limit }
 }
 
 /// What the credit line says to an amount.

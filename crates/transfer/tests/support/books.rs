@@ -96,12 +96,12 @@ impl Books for TestBooks {
         self.after.entries.last().map(|entry| entry.head()).unwrap_or_default()
     }
 
-    fn account(&self, peer: &Did, unit: &Unit) -> Account {
-        self.after.accounts.get(&(*peer, unit.clone())).cloned().unwrap_or_default()
+    fn account(&self, peer: &Did, unit: &Unit) -> Option<&Account> {
+        self.after.accounts.get(&(*peer, unit.clone()))
     }
 
     fn check_limit(&self, peer: &Did, money: &Money) -> Result<(), OverLimit> {
-        let account = self.account(peer, money.unit());
+        let account = self.account(peer, money.unit()).cloned().unwrap_or_default();
         let limit = account.limit_i_give.unwrap_or(0);
         let available = u64::try_from((i128::from(limit) - account.balance()).max(0)).unwrap();
         if money.minor() <= available {

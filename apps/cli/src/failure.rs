@@ -41,6 +41,7 @@ fn of_agent(context: &Context, error: &AgentError) -> (Exit, String) {
         AgentError::Home(HomeError::Occupied(_)) => {
             said(Exit::Failed, &|| Home::Occupied { folder: &folder }.say(lang))
         }
+        full if full.is_disk_full() => said(Exit::Failed, &|| Home::DiskFull { folder: &folder }.say(lang)),
         AgentError::Home(error @ HomeError::Io { source, .. }) => (Exit::Failed, format!("{error}: {source}")),
         AgentError::WrongPassword => said(Exit::WrongPassword, &|| Home::WrongPassword.say(lang)),
         AgentError::PasswordChangeUnfinished => said(Exit::WrongPassword, &|| Home::PasswordChangeUnfinished.say(lang)),

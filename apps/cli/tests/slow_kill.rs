@@ -3,9 +3,8 @@
 
 mod common;
 
-use common::{Dice, Person, Running, World, pair};
+use common::{Dice, Person, Running, World, pair, transfers};
 use serde_json::Value;
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 const KILLS: usize = 200;
@@ -49,19 +48,4 @@ fn two_hundred_kills_leave_both_ledgers_equal() {
         let audit = person.json(&["ledger", "audit"]);
         assert_eq!(audit["findings"], Value::Array(vec![]), "{}", person.name);
     }
-}
-
-/// Amounts by transfer id; a transfer that stands there twice fails here.
-fn transfers(person: &Person, kind: &str) -> BTreeMap<String, String> {
-    let ledger = person.json(&["ledger", "export", "--format", "json"]);
-    let mut found = BTreeMap::new();
-    for entry in ledger["entries"].as_array().expect("entries") {
-        let body = &entry["body"];
-        if body["kind"] == kind {
-            let id = body["id"].as_str().expect("an id").to_owned();
-            let before = found.insert(id.clone(), body["money"]["amount"].as_str().expect("an amount").to_owned());
-            assert_eq!(before, None, "{id} stands twice in the ledger of {}", person.name);
-        }
-    }
-    found
 }

@@ -13,6 +13,7 @@ use futures::stream::FuturesOrdered;
 use futures::{FutureExt as _, StreamExt as _};
 use pumasi_crypto::native::NativeProvider;
 use pumasi_identity::{Did, ProfileChange, SignedProfile};
+use pumasi_ledger::store::StoreError;
 use pumasi_ledger::{LedgerError, TransferId, Tx};
 use pumasi_transfer::{
     Action, Decision, Desk, DeskError, Incoming, LedgerBooks, Order, Outbox, Peer, Policy, RequestOrder, Unread,
@@ -359,7 +360,10 @@ impl Answers {
     }
 
     fn fail(self, error: &AgentError) {
-        let failed = || AgentError::NotKept { reason: error.to_string() };
+        let failed = || match error {
+            full if full.is_disk_full() => StoreError::Full.into(),
+            other => AgentError::NotKept { reason: other.to_string() },
+        };
         self.paid.into_iter().for_each(|(reply, _)| drop(reply.send(Err(failed()))));
         self.requested.into_iter().for_each(|(reply, _)| drop(reply.send(Err(failed()))));
         self.decided.into_iter().for_each(|(reply, _)| drop(reply.send(Err(failed()))));

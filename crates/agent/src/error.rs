@@ -122,6 +122,18 @@ pub enum AgentError {
     Stopped,
 }
 
+impl AgentError {
+    /// Whether there was no room left on the disk. Nothing of what was to be written is kept.
+    #[must_use]
+    pub fn is_disk_full(&self) -> bool {
+        match self {
+            Self::Ledger(LedgerError::Store(StoreError::Full)) => true,
+            Self::Home(HomeError::Io { source, .. }) => source.kind() == std::io::ErrorKind::StorageFull,
+            _ => false,
+        }
+    }
+}
+
 impl From<KeyError> for AgentError {
     fn from(error: KeyError) -> Self {
         if matches!(error, KeyError::WrongPassword { .. }) { Self::WrongPassword } else { Self::Keys(error) }

@@ -48,6 +48,11 @@ pub enum Home<'a> {
     PasswordChanged,
     /// A change of password was cut off.
     PasswordChangeUnfinished,
+    /// No room left on the disk.
+    DiskFull {
+        /// The folder.
+        folder: &'a str,
+    },
     /// Something of the identity is missing.
     Incomplete {
         /// What.
@@ -121,6 +126,9 @@ impl Say for Home<'_> {
             Self::PasswordChangeUnfinished => say!(lang,
                 ko: "비밀번호를 바꾸던 중에 끊겼어요. 새 비밀번호로 열면 마저 바꿔요.";
                 en: "A change of password was cut off. Open with the new password to finish it."),
+            Self::DiskFull { folder } => say!(lang,
+                ko: "{} 폴더가 있는 디스크가 가득 찼어요. 이미 적힌 것은 안전하고, 이번 것은 아무것도 적지 않았어요. 자리를 비우고 다시 해 주세요.", plain(folder);
+                en: "The disk that holds {} is full. What was written before is safe; nothing of this was kept. Free some space and try again.", plain(folder)),
             Self::Incomplete { what } => say!(lang,
                 ko: "{} 없어요. 백업이 있으면 `pumasi ledger restore`로 되살릴 수 있어요.", josa::i(&plain(what));
                 en: "{} is missing. If you have a backup: `pumasi ledger restore`.", plain(what)),

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "clippy does not see that this is test code")]
 
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Output, Stdio};
@@ -186,6 +187,21 @@ pub(crate) fn pumasi() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_pumasi"));
     command.env("PUMASI_LANG", "en").env_remove("PUMASI_PASSWORD");
     command
+}
+
+/// Amounts by transfer id; a transfer that stands there twice fails here.
+pub(crate) fn transfers(person: &Person, kind: &str) -> BTreeMap<String, String> {
+    let ledger = person.json(&["ledger", "export", "--format", "json"]);
+    let mut found = BTreeMap::new();
+    for entry in ledger["entries"].as_array().expect("entries") {
+        let body = &entry["body"];
+        if body["kind"] == kind {
+            let id = body["id"].as_str().expect("an id").to_owned();
+            let before = found.insert(id.clone(), body["money"]["amount"].as_str().expect("an amount").to_owned());
+            assert_eq!(before, None, "{id} stands twice in the ledger of {}", person.name);
+        }
+    }
+    found
 }
 
 /// A generator whose seed is printed, so that a failure can be played again.

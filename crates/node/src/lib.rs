@@ -1,0 +1,1 @@
+//! The Bitcoin node: storage, sockets, JSON-RPC.

@@ -1,0 +1,1 @@
+//! The Bitcoin script interpreter, with the flags and the reasons of Bitcoin Core.

@@ -1,1 +1,11 @@
 //! Transactions that wait for a block, and the policy that admits them.
+mod config;
+mod entry;
+mod feerate;
+mod pool;
+mod reject;
+pub use config::{Config, Limits};
+pub use entry::{Entry, Family};
+pub use feerate::FeeRate;
+pub use pool::{DisconnectedTransactions, Event, LimitReport, Mempool, MempoolInfo, Prioritised, RemovalReason};
+pub use reject::{PackageRejectKind, PackageRejected, RejectKind, Rejected};

@@ -1,0 +1,4 @@
+//! A reorganisation.
+/// x
+#[derive(Default)]
+pub struct DisconnectedTransactions {}

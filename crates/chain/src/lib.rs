@@ -1,1 +1,23 @@
 //! Headers, blocks, coins and undo: the rules of the Bitcoin chain, and the state they make.
+//!
+//! Sans-I/O and synchronous: the time and secrets come as arguments, and what must last goes through [`store::Store`].
+//! Each rule is a function of its own, with Bitcoin Core's reject reason.
+
+mod error;
+mod hasher;
+mod uint256;
+
+pub mod coins;
+pub mod params;
+pub mod pow;
+pub mod store;
+pub mod transaction;
+pub mod tree;
+pub mod undo;
+
+pub use coins::{Coin, CoinsCache, CoinsView};
+pub use error::{BlockError, BlockResult, TxError, TxResult};
+pub use params::Params;
+pub use store::{Batch, IndexRecord, MemoryStore, Store, StoreError};
+pub use tree::{BlockId, Entry, HeaderTree, Status, Validity};
+pub use undo::{BlockUndo, TxUndo};

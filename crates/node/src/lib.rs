@@ -1,1 +1,6 @@
 //! The Bitcoin node: storage, sockets, JSON-RPC.
+
+pub mod clock;
+pub mod conf;
+pub mod json;
+pub mod log;

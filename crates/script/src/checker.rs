@@ -62,13 +62,19 @@ pub trait SignatureChecker {
     fn check_sequence(&self, sequence: i64) -> bool;
 }
 
+/// A hash before its last four bytes, with the code that it is for.
+struct State {
+    code: Vec<u8>,
+    engine: Engine,
+}
+
 /// Answers for one input of a transaction.
 pub struct TransactionChecker<'a> {
     tx: &'a PrecomputedTx<'a>,
     input: usize,
     cache: Option<(&'a SigCache, CacheUse)>,
-    /// For each kind of hash the last script code and its state, since a multisig asks for the same again and again.
-    states: RefCell<[Option<(Vec<u8>, Engine)>; 6]>,
+    /// One for each kind of hash, since a multisig asks for the same again and again.
+    states: RefCell<[Option<State>; 6]>,
     single_output: Cell<Option<[u8; 32]>>,
 }
 
@@ -94,10 +100,10 @@ impl<'a> TransactionChecker<'a> {
     fn sighash(&self, script_code: &[u8], hash_type: u32, version: SigVersion) -> [u8; 32] {
         let mut states = self.states.borrow_mut();
         let state = &mut states[sighash::kind(hash_type)];
-        if let Some((code, engine)) = state
-            && code == script_code
+        if let Some(state) = state
+            && state.code == script_code
         {
-            return sighash::finish(engine.clone(), hash_type);
+            return sighash::finish(state.engine.clone(), hash_type);
         }
         let engine = if version == SigVersion::WitnessV0 {
             let amount = self.tx.spent()[self.input].value;
@@ -108,7 +114,7 @@ impl<'a> TransactionChecker<'a> {
             };
             engine
         };
-        *state = Some((script_code.to_vec(), engine.clone()));
+        *state = Some(State { code: script_code.to_vec(), engine: engine.clone() });
         sighash::finish(engine, hash_type)
     }
 
@@ -150,7 +156,7 @@ impl SignatureChecker for TransactionChecker<'_> {
             _ => return Err(ScriptError::SchnorrSigSize),
         };
         let mut single_output = self.single_output.get();
-        let sighash = self.tx.taproot_sighash(self.input, hash_type, data, &mut single_output);
+        let sighash = self.tx.taproot_sighash_with(self.input, hash_type, data, &mut single_output);
         self.single_output.set(single_output);
         let sighash = sighash.ok_or(ScriptError::SchnorrSigHashType)?;
         let verify = || {

@@ -51,10 +51,7 @@ fn is_strict_der(signature: &[u8]) -> bool {
 
 /// Not empty, not negative, and without a zero in front that is not needed.
 fn is_strict_integer(bytes: &[u8]) -> bool {
-    match bytes {
-        [] | [0x80..=0xff, ..] | [0, 0..=0x7f, ..] => false,
-        _ => true,
-    }
+    !matches!(bytes, [] | [0x80..=0xff, ..] | [0, 0..=0x7f, ..])
 }
 
 /// Whether S is in the lower half of the order. What is out of range is no signature, and low (as in libsecp256k1).

@@ -22,6 +22,7 @@ mod encoding;
 mod error;
 mod flags;
 mod interpreter;
+mod names;
 mod number;
 mod opcode;
 mod sighash;
@@ -34,6 +35,7 @@ pub use checker::{ExecutionData, SigVersion, SignatureChecker, TransactionChecke
 pub use error::ScriptError;
 pub use flags::{Flags, UnknownFlag};
 pub use interpreter::verify_script;
+pub use names::opcode_name;
 pub use opcode::{is_push_only, witness_program};
 pub use sigops::{legacy_sigops, p2sh_sigops, transaction_legacy_sigops, transaction_sigop_cost, witness_sigops};
 pub use tx::PrecomputedTx;

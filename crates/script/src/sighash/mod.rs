@@ -12,6 +12,34 @@ pub(crate) use taproot::{branch_hash, leaf_hash, tweak_hash};
 use bitcoin::hashes::{Hash as _, HashEngine as _, sha256, sha256d};
 use bitcoin::{OutPoint, TxOut};
 
+use crate::{ExecutionData, PrecomputedTx};
+use bitcoin::Script;
+
+impl PrecomputedTx<'_> {
+    /// What an input without witness signs. `hash_type` is hashed as it is; its highest bits have no meaning.
+    ///
+    /// # Panics
+    ///
+    /// If the transaction has no such input; so the other two.
+    pub fn legacy_sighash(&self, input: usize, script_code: &Script, hash_type: u32) -> [u8; 32] {
+        let state = self.legacy_midstate(input, script_code.as_bytes(), hash_type);
+        state.map_or(ONE, |state| finish(state, hash_type))
+    }
+
+    /// What an input with witness version 0 signs (BIP143); the amount is that of the output it spends.
+    pub fn segwit_v0_sighash(&self, input: usize, script_code: &Script, hash_type: u32) -> [u8; 32] {
+        let amount = self.spent()[input].value;
+        finish(self.segwit_midstate(input, script_code.as_bytes(), amount, hash_type), hash_type)
+    }
+
+    /// What a taproot input signs (BIP341): by its key alone, or inside the leaf that `data` names.
+    ///
+    /// None if the hash type is unknown, or asks for an output that there is not.
+    pub fn taproot_sighash(&self, input: usize, hash_type: u8, data: &ExecutionData) -> Option<[u8; 32]> {
+        self.taproot_sighash_with(input, hash_type, data, &mut None)
+    }
+}
+
 pub(crate) type Engine = sha256::HashEngine;
 
 const SIGHASH_DEFAULT: u8 = 0;

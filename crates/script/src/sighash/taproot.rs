@@ -75,11 +75,9 @@ pub(crate) fn tweak_hash(internal_key: &[u8; 32], merkle_root: &[u8; 32]) -> [u8
 }
 
 impl PrecomputedTx<'_> {
-    /// What a Schnorr signature signs: by the key alone, or inside the leaf that `data` names.
-    ///
-    /// None if the hash type is unknown, or asks for an output that there is not. `single_output` keeps the hash of the
-    /// output with the input's number, for more signatures of the same input.
-    pub(crate) fn taproot_sighash(
+    /// [`PrecomputedTx::taproot_sighash`]. `single_output` keeps the hash of the output with the input's number, for more
+    /// signatures of the same input.
+    pub(crate) fn taproot_sighash_with(
         &self,
         input: usize,
         hash_type: u8,

@@ -4,3 +4,4 @@ pub mod clock;
 pub mod conf;
 pub mod json;
 pub mod log;
+pub mod storage;

@@ -26,6 +26,11 @@ impl Table {
         self.by_txid.get(txid).copied()
     }
 
+    /// Whether an entry lies in this slot.
+    pub(crate) fn holds(&self, slot: Slot) -> bool {
+        self.entries.get(slot as usize).is_some_and(Option::is_some)
+    }
+
     pub(crate) fn get(&self, txid: &Txid) -> Option<&Entry> {
         self.slot(txid).map(|slot| &self[slot])
     }

@@ -3,7 +3,7 @@
 use crate::ScriptError;
 use crate::cache::{CacheUse, SigCache};
 use crate::encoding::parse_signature;
-use crate::sighash::{self, Engine};
+use crate::sighash::{self, Engine, HashKind};
 use crate::tx::PrecomputedTx;
 use bitcoin::locktime::absolute::LOCK_TIME_THRESHOLD;
 use bitcoin::secp256k1::{Message, PublicKey, Secp256k1, VerifyOnly, XOnlyPublicKey, schnorr};
@@ -64,6 +64,7 @@ pub trait SignatureChecker {
 
 /// A hash before its last four bytes, with the code that it is for.
 struct State {
+    kind: HashKind,
     code: Vec<u8>,
     engine: Engine,
 }
@@ -73,8 +74,8 @@ pub struct TransactionChecker<'a> {
     tx: &'a PrecomputedTx<'a>,
     input: usize,
     cache: Option<(&'a SigCache, CacheUse)>,
-    /// One for each kind of hash, since a multisig asks for the same again and again.
-    states: RefCell<[Option<State>; 6]>,
+    /// At most one for each kind of hash, since a multisig asks for the same again and again.
+    states: RefCell<Vec<State>>,
     single_output: Cell<Option<[u8; 32]>>,
 }
 
@@ -99,10 +100,9 @@ impl<'a> TransactionChecker<'a> {
     /// What a signature before taproot signs.
     fn sighash(&self, script_code: &[u8], hash_type: u32, version: SigVersion) -> [u8; 32] {
         let mut states = self.states.borrow_mut();
-        let state = &mut states[sighash::kind(hash_type)];
-        if let Some(state) = state
-            && state.code == script_code
-        {
+        let kind = HashKind::of(hash_type);
+        let known = states.iter().position(|state| state.kind == kind);
+        if let Some(state) = known.map(|index| &states[index]).filter(|state| state.code == script_code) {
             return sighash::finish(state.engine.clone(), hash_type);
         }
         let engine = if version == SigVersion::WitnessV0 {
@@ -114,7 +114,11 @@ impl<'a> TransactionChecker<'a> {
             };
             engine
         };
-        *state = Some(State { code: script_code.to_vec(), engine: engine.clone() });
+        let state = State { kind, code: script_code.to_vec(), engine: engine.clone() };
+        match known {
+            Some(index) => states[index] = state,
+            None => states.push(state),
+        }
         sighash::finish(engine, hash_type)
     }
 

@@ -22,6 +22,8 @@ mod encoding;
 mod error;
 mod flags;
 mod interpreter;
+#[cfg(feature = "kernel")]
+mod kernel;
 mod names;
 mod number;
 mod opcode;
@@ -35,6 +37,8 @@ pub use checker::{ExecutionData, SigVersion, SignatureChecker, TransactionChecke
 pub use error::ScriptError;
 pub use flags::{Flags, UnknownFlag};
 pub use interpreter::verify_script;
+#[cfg(feature = "kernel")]
+pub use kernel::Kernel;
 pub use names::opcode_name;
 pub use opcode::{is_push_only, witness_program};
 pub use sigops::{legacy_sigops, p2sh_sigops, transaction_legacy_sigops, transaction_sigop_cost, witness_sigops};

@@ -1,6 +1,6 @@
 //! A transaction with what its signature hashes have in common.
 
-use crate::sighash::{LegacyParts, SegwitHashes, TaprootHashes};
+use crate::sighash::{LegacyParts, SharedHashes, TaprootHashes};
 use bitcoin::{Transaction, TxOut};
 use std::sync::OnceLock;
 
@@ -10,9 +10,12 @@ use std::sync::OnceLock;
 pub struct PrecomputedTx<'t> {
     tx: &'t Transaction,
     spent: Vec<TxOut>,
-    segwit: OnceLock<SegwitHashes>,
+    single: OnceLock<SharedHashes>,
+    double: OnceLock<SharedHashes>,
     taproot: OnceLock<TaprootHashes>,
     legacy: OnceLock<LegacyParts>,
+    #[cfg(feature = "kernel")]
+    kernel: OnceLock<Option<crate::kernel::KernelTx>>,
 }
 
 impl<'t> PrecomputedTx<'t> {
@@ -23,7 +26,16 @@ impl<'t> PrecomputedTx<'t> {
     /// If there are more or fewer outputs than inputs.
     pub fn new(tx: &'t Transaction, spent: Vec<TxOut>) -> Self {
         assert_eq!(tx.input.len(), spent.len(), "one spent output for each input");
-        Self { tx, spent, segwit: OnceLock::new(), taproot: OnceLock::new(), legacy: OnceLock::new() }
+        Self {
+            tx,
+            spent,
+            single: OnceLock::new(),
+            double: OnceLock::new(),
+            taproot: OnceLock::new(),
+            legacy: OnceLock::new(),
+            #[cfg(feature = "kernel")]
+            kernel: OnceLock::new(),
+        }
     }
 
     /// The transaction itself.
@@ -36,8 +48,12 @@ impl<'t> PrecomputedTx<'t> {
         &self.spent
     }
 
-    pub(crate) fn segwit(&self) -> &SegwitHashes {
-        self.segwit.get_or_init(|| SegwitHashes::new(self.tx))
+    pub(crate) fn single_hashes(&self) -> &SharedHashes {
+        self.single.get_or_init(|| SharedHashes::single(self.tx))
+    }
+
+    pub(crate) fn double_hashes(&self) -> &SharedHashes {
+        self.double.get_or_init(|| SharedHashes::double(self.single_hashes()))
     }
 
     pub(crate) fn taproot(&self) -> &TaprootHashes {
@@ -46,5 +62,10 @@ impl<'t> PrecomputedTx<'t> {
 
     pub(crate) fn legacy(&self) -> &LegacyParts {
         self.legacy.get_or_init(|| LegacyParts::new(self.tx))
+    }
+
+    #[cfg(feature = "kernel")]
+    pub(crate) fn kernel(&self) -> Option<&crate::kernel::KernelTx> {
+        self.kernel.get_or_init(|| crate::kernel::KernelTx::new(self.tx, &self.spent)).as_ref()
     }
 }

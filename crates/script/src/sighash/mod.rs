@@ -5,7 +5,7 @@ mod segwit;
 mod taproot;
 
 pub(crate) use legacy::LegacyParts;
-pub(crate) use segwit::SegwitHashes;
+pub(crate) use segwit::SharedHashes;
 pub(crate) use taproot::TaprootHashes;
 pub(crate) use taproot::{branch_hash, leaf_hash, tweak_hash};
 
@@ -69,10 +69,18 @@ fn anyone_can_pay(hash_type: u32) -> bool {
     hash_type & u32::from(SIGHASH_ANYONECANPAY) != 0
 }
 
-/// Which of six kinds of hash a type asks for. All types of one kind differ only in the last four bytes that are hashed.
-pub(crate) fn kind(hash_type: u32) -> usize {
-    let outputs = if is_single(hash_type) { 2 } else { usize::from(is_none(hash_type)) };
-    3 * usize::from(anyone_can_pay(hash_type)) + outputs
+/// What a hash type asks for. All types of one kind differ only in the last four bytes that are hashed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct HashKind {
+    single: bool,
+    none: bool,
+    anyone_can_pay: bool,
+}
+
+impl HashKind {
+    pub(crate) fn of(hash_type: u32) -> Self {
+        Self { single: is_single(hash_type), none: is_none(hash_type), anyone_can_pay: anyone_can_pay(hash_type) }
+    }
 }
 
 /// Ends a hash of the kinds before taproot.

@@ -95,7 +95,7 @@ impl PrecomputedTx<'_> {
         } else {
             None
         };
-        let shared = self.segwit();
+        let shared = self.single_hashes();
         Some(tagged_hash(&TAP_SIGHASH, |engine| {
             const EPOCH: u8 = 0;
             engine.input(&[EPOCH, hash_type]);

@@ -113,3 +113,116 @@ pub fn claimed_work(headers: &[Header]) -> Work {
     let sum = headers.iter().fold(Uint256::ZERO, |sum, header| sum.saturating_add(header.work().into()));
     Work::from_be_bytes(sum.to_be_bytes())
 }
+
+#[cfg(test)]
+mod tests {
+    use bitcoin::BlockHash;
+    use bitcoin::hashes::Hash;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::tree::Status;
+
+    fn bits(bits: u32) -> CompactTarget {
+        CompactTarget::from_consensus(bits)
+    }
+
+    /// Core's `pow_tests.cpp`: main-chain periods, with the time that each took.
+    #[test]
+    fn targets_follow_from_the_time_that_a_period_took() {
+        let params = Params::main();
+        for (height, old, first, last, new, why) in [
+            (32_256, 0x1d00_ffff, 1_261_130_161, 1_262_152_739, 0x1d00_d86a, "in between"),
+            (2016, 0x1d00_ffff, 1_231_006_505, 1_233_061_996, 0x1d00_ffff, "at the limit of the network"),
+            (68_544, 0x1c05_a3f4, 1_279_008_237, 1_279_297_671, 0x1c01_68fd, "a quarter at least"),
+            (46_368, 0x1c38_7f6f, 1_263_163_443, 1_269_211_443, 0x1d00_e1fd, "four times at most"),
+        ] {
+            assert_eq!(next_target(bits(old), last - first, &params), bits(new), "{why}");
+            assert!(permitted_difficulty_transition(&params, height, bits(old), bits(new)), "{why}");
+        }
+        assert!(!permitted_difficulty_transition(&params, 68_544, bits(0x1c05_a3f4), bits(0x1c01_68fc)));
+        assert!(!permitted_difficulty_transition(&params, 46_368, bits(0x1c38_7f6f), bits(0x1d00_e1fe)));
+        assert!(permitted_difficulty_transition(&params, 46_369, bits(0x1c38_7f6f), bits(0x1c38_7f6f)));
+        assert!(!permitted_difficulty_transition(&params, 46_369, bits(0x1c38_7f6f), bits(0x1c38_7f6e)));
+        assert!(permitted_difficulty_transition(&Params::testnet4(), 5, bits(0x1c38_7f6f), bits(1)));
+    }
+
+    #[test]
+    fn targets_that_are_negative_too_large_too_easy_or_zero_are_none() {
+        let params = Params::main();
+        assert!(derive_target(bits(0x1d00_ffff), &params).is_some());
+        for bad in [0x1d80_ffff, !0x0080_0000, 0x1d01_fffe, 0, 0x1d01_0000] {
+            assert_eq!(derive_target(bits(bad), &params), None, "{bad:#x}");
+        }
+    }
+
+    #[test]
+    fn a_hash_above_the_target_is_refused() {
+        let params = Params::main();
+        let mut header = params.genesis.header;
+        assert!(check_proof_of_work(&header, &params).is_ok());
+        header.nonce += 1;
+        assert_eq!(check_proof_of_work(&header, &params).unwrap_err().reason(), "high-hash");
+    }
+
+    /// A chain whose blocks have these targets and times.
+    fn chain(blocks: impl IntoIterator<Item = (u32, u32)>) -> (HeaderTree, BlockId) {
+        let mut tree = HeaderTree::default();
+        let mut tip = None;
+        for (target, time) in blocks {
+            let mut header = Params::regtest().genesis.header;
+            header.prev_blockhash = tip.map_or(BlockHash::all_zeros(), |id| tree[id].hash);
+            (header.bits, header.time) = (bits(target), time);
+            tip = Some(tree.insert(header, Status::HEADER).unwrap());
+        }
+        (tree, tip.unwrap())
+    }
+
+    #[test]
+    fn late_blocks_of_test_networks_are_easy_and_the_next_is_not() {
+        let params = Params::testnet4();
+        let (tree, tip) = chain([(0x1c00_ffff, 0), (0x1c00_ffff, 600), (0x1d00_ffff, 1900)]);
+        assert_eq!(next_work_required(&tree, tip, 1900 + 1200, &params), bits(0x1c00_ffff));
+        assert_eq!(next_work_required(&tree, tip, 1900 + 1201, &params), bits(0x1d00_ffff));
+        assert_eq!(next_work_required(&tree, tip, 1900 + 9999, &Params::main()), bits(0x1d00_ffff));
+    }
+
+    #[test]
+    fn a_period_starts_from_its_last_block_but_with_bip94_from_its_first() {
+        let period = |last| (0..2016).map(move |i| if i == 2015 { (last, 600 * i) } else { (0x1c00_ffff, 600 * i) });
+        let (tree, tip) = chain(period(0x1d00_ffff));
+        let took = 600 * 2015;
+        let main = next_work_required(&tree, tip, 600 * 2016, &Params::main());
+        assert_eq!(main, next_target(bits(0x1d00_ffff), took, &Params::main()));
+        let testnet = next_work_required(&tree, tip, 600 * 2016, &Params::testnet4());
+        assert_eq!(testnet, next_target(bits(0x1c00_ffff), took, &Params::testnet4()));
+        assert_ne!(main, testnet);
+    }
+
+    #[test]
+    fn regtest_never_changes_its_target() {
+        let (tree, tip) = chain((0..144).map(|i| (0x207f_ffff, i)));
+        assert_eq!(next_work_required(&tree, tip, 144, &Params::regtest()), bits(0x207f_ffff));
+    }
+
+    /// Core's `GetBlockProofEquivalentTime_test`.
+    #[test]
+    fn work_is_counted_in_the_time_that_it_takes() {
+        let (tree, tip) = chain((0..1000).map(|i| (0x207f_ffff, 1_269_211_443 + 600 * i)));
+        let at = |height| tree.ancestor(tip, height).unwrap();
+        for (to, from) in [(0, 999), (999, 0), (5, 5), (500, 17)] {
+            let time = proof_equivalent_time(&tree, at(to), at(from), tip, &Params::main());
+            assert_eq!(time, 600 * (i64::from(to) - i64::from(from)));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_new_target_is_always_a_permitted_one(mantissa in 0x8000u32..0x80_0000, size in 4u32..=0x1c, time in 0i64..5_000_000) {
+            let (params, old) = (Params::main(), bits(size << 24 | mantissa));
+            let new = next_target(old, time, &params);
+            prop_assert!(permitted_difficulty_transition(&params, 2016, old, new));
+            prop_assert!(derive_target(new, &params).is_some());
+        }
+    }
+}

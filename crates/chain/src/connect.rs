@@ -1,0 +1,284 @@
+//! Applying a block to the coins, and taking it back.
+
+use bitcoin::{Amount, Block, BlockHash, OutPoint, Transaction, TxOut, Txid};
+use pumasi_script::{CacheUse, Flags, transaction_sigop_cost};
+
+use crate::coins::{Coin, CoinsCache, CoinsView, is_unspendable};
+use crate::error::BlockError;
+use crate::params::{Buried, MAX_BLOCK_SIGOPS_COST, MAX_MONEY, Params};
+use crate::scripts::{Job, ScriptChecks};
+use crate::store::StoreError;
+use crate::transaction::{check_inputs, locks_open, missing_inputs, sequence_locks};
+use crate::tree::{BlockId, HeaderTree};
+use crate::undo::{BlockUndo, TxUndo};
+
+/// Height from which a coinbase could repeat one from before BIP34 again.
+const BIP34_IMPLIES_BIP30_LIMIT: u32 = 1_983_702;
+/// The two blocks whose coinbase repeats an earlier one while that was unspent.
+const BIP30_REPEATS: [(u32, &str); 2] = [
+    (91_842, "00000000000a4d0a398161ffc163c503763b1f4360639393e0e4c8e300e0caec"),
+    (91_880, "00000000000743f190a18c5577a3c2d2a1f610ae9601ac046a38084ccb7cd721"),
+];
+/// The two blocks whose coinbase those repeat, and which nobody can spend since.
+const BIP30_REPEATED: [(u32, &str); 2] = [
+    (91_722, "00000000000271a2dc26e7667f8419f2e15416dc6955e5a6c6cdf3f2574dd08e"),
+    (91_812, "00000000000af0aed4792b1acee3d966af36cf5def14935db8de83d6f9306f2f"),
+];
+
+/// A block that could not be connected.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// The block breaks a rule.
+    #[error(transparent)]
+    Invalid(#[from] BlockError),
+    /// The coins could not be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Where a block stands.
+#[derive(Debug, Clone, Copy)]
+pub struct Place<'t> {
+    /// The headers.
+    pub tree: &'t HeaderTree,
+    /// The block before; it is the one as of which the coins are.
+    pub parent: BlockId,
+    /// Hash of the block.
+    pub hash: BlockHash,
+}
+
+impl Place<'_> {
+    /// Height of the block.
+    pub fn height(&self) -> u32 {
+        self.tree[self.parent].height + 1
+    }
+}
+
+/// How the scripts of a block are checked.
+#[derive(Debug, Clone, Copy)]
+pub enum Scripts<'c> {
+    /// Checked, and what the cache knew of them is forgotten or kept.
+    Check(&'c ScriptChecks, CacheUse),
+    /// Taken to be valid: below the assumed valid block, or when replaying what was checked before.
+    Assume,
+}
+
+/// Applies a block to the coins in `cache` above `below`, and gives what is needed to take it back. The block has passed
+/// [`crate::block::check_block`] and [`crate::block::contextual_check_block`]. The genesis block is not connected: its
+/// coinbase cannot be spent.
+///
+/// # Errors
+/// The rule that the block breaks; the cache is then in no state to be used.
+pub fn connect_block(
+    block: &Block,
+    txids: &[Txid],
+    place: Place<'_>,
+    params: &Params,
+    (cache, below): (&mut CoinsCache, &impl CoinsView),
+    scripts: Scripts<'_>,
+) -> Result<BlockUndo, ConnectError> {
+    let height = place.height();
+    if enforces_bip30(&place, params) {
+        check_no_overwrite(block, txids, cache, below)?;
+    }
+    let flags = params.script_flags(height, &place.hash);
+    let enforce_locks = params.active_at(Buried::Csv, height);
+    let mut totals = Totals::default();
+    let mut jobs = Vec::with_capacity(block.txdata.len());
+    let mut undo = BlockUndo { transactions: Vec::with_capacity(block.txdata.len().saturating_sub(1)) };
+    for (tx, &txid) in block.txdata.iter().zip(txids) {
+        if tx.is_coinbase() {
+            totals.add_sigops(transaction_sigop_cost(tx, &[], flags))?;
+        } else {
+            let spent = spend_inputs(tx, cache, below)?.ok_or_else(missing_inputs);
+            let checked = spent.and_then(|spent| Ok((check_inputs(tx, &spent, height)?, spent)));
+            let (fee, spent) = checked.map_err(|error| error.in_connected_block(&txid))?;
+            totals.add_fee(fee)?;
+            if enforce_locks {
+                check_sequence_locks(tx, &txid, &spent, &place)?;
+            }
+            let outputs: Vec<TxOut> = spent.iter().map(|coin| coin.output.clone()).collect();
+            totals.add_sigops(transaction_sigop_cost(tx, &outputs, flags))?;
+            if matches!(scripts, Scripts::Check(..)) {
+                jobs.push(Job { tx, spent: outputs });
+            }
+            undo.transactions.push(spent);
+        }
+        add_outputs(tx, txid, height, cache);
+    }
+    check_reward(block, totals.fees, params.block_subsidy(height))?;
+    run_scripts(jobs, flags, scripts)?;
+    cache.set_best_block(place.hash);
+    Ok(undo)
+}
+
+fn run_scripts(jobs: Vec<Job<'_>>, flags: Flags, scripts: Scripts<'_>) -> Result<(), BlockError> {
+    match scripts {
+        Scripts::Check(checks, usage) => checks.run(jobs, flags, usage),
+        Scripts::Assume => Ok(()),
+    }
+}
+
+/// What adds up over a block.
+#[derive(Debug, Default)]
+struct Totals {
+    fees: Amount,
+    sigops: u64,
+}
+
+impl Totals {
+    fn add_fee(&mut self, fee: Amount) -> Result<(), BlockError> {
+        let fees = self.fees.checked_add(fee).filter(|fees| fees.to_sat() <= MAX_MONEY);
+        let debug = "accumulated fee in the block out of range";
+        self.fees = fees.ok_or_else(|| BlockError::consensus("bad-txns-accumulated-fee-outofrange", debug))?;
+        Ok(())
+    }
+
+    fn add_sigops(&mut self, cost: u64) -> Result<(), BlockError> {
+        self.sigops += cost;
+        if self.sigops > MAX_BLOCK_SIGOPS_COST {
+            return Err(BlockError::consensus("bad-blk-sigops", "too many sigops"));
+        }
+        Ok(())
+    }
+}
+
+/// Whether the block may not repeat a transaction whose outputs are unspent (BIP30). It cannot, on the chain on which
+/// BIP34 became active where we know that it did, so the look-ups are spared there.
+fn enforces_bip30(place: &Place<'_>, params: &Params) -> bool {
+    let height = place.height();
+    let repeats = BIP30_REPEATS.iter().any(|&known| is_block(known, height, &place.hash));
+    let bip34 = place.tree.ancestor(place.parent, params.bip34_height);
+    let on_known_chain = bip34.is_some_and(|id| place.tree[id].hash == params.bip34_hash);
+    (!repeats && !on_known_chain) || height >= BIP34_IMPLIES_BIP30_LIMIT
+}
+
+fn is_block((at, name): (u32, &str), height: u32, hash: &BlockHash) -> bool {
+    at == height && hash.to_string() == name
+}
+
+/// No transaction repeats one that has unspent outputs (BIP30).
+fn check_no_overwrite(
+    block: &Block,
+    txids: &[Txid],
+    cache: &CoinsCache,
+    below: &impl CoinsView,
+) -> Result<(), ConnectError> {
+    for (tx, &txid) in block.txdata.iter().zip(txids) {
+        for vout in 0..tx.output.len() as u32 {
+            if cache.has(below, &OutPoint::new(txid, vout))? {
+                return Err(BlockError::consensus("bad-txns-BIP30", "tried to overwrite transaction").into());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The relative locks are open (BIP68).
+fn check_sequence_locks(tx: &Transaction, txid: &Txid, spent: &[Coin], place: &Place<'_>) -> Result<(), BlockError> {
+    let locks = sequence_locks(tx, spent.iter().map(|coin| coin.height), place.tree, place.parent);
+    if locks_open(locks, place.tree, place.parent) {
+        return Ok(());
+    }
+    Err(BlockError::consensus("bad-txns-nonfinal", format!("contains a non-BIP68-final transaction {txid}")))
+}
+
+/// The coinbase takes no more than subsidy and fees.
+fn check_reward(block: &Block, fees: Amount, subsidy: Amount) -> Result<(), BlockError> {
+    let actual: u64 = block.txdata[0].output.iter().map(|output| output.value.to_sat()).sum();
+    let limit = fees.to_sat() + subsidy.to_sat();
+    if actual > limit {
+        let debug = format!("coinbase pays too much (actual={actual} vs limit={limit})");
+        return Err(BlockError::consensus("bad-cb-amount", debug));
+    }
+    Ok(())
+}
+
+/// Takes the coins of all inputs; none when one of them is missing.
+fn spend_inputs(
+    tx: &Transaction,
+    cache: &mut CoinsCache,
+    below: &impl CoinsView,
+) -> Result<Option<TxUndo>, StoreError> {
+    tx.input.iter().map(|input| cache.spend(below, &input.previous_output)).collect()
+}
+
+fn add_outputs(tx: &Transaction, txid: Txid, height: u32, cache: &mut CoinsCache) {
+    let coinbase = tx.is_coinbase();
+    for (vout, output) in (0..).zip(&tx.output) {
+        if !is_unspendable(&output.script_pubkey) {
+            // Only a coinbase can be there already, when BIP30 is not checked.
+            cache.add(OutPoint::new(txid, vout), Coin { output: output.clone(), height, coinbase }, coinbase);
+        }
+    }
+}
+
+/// Whether taking back a block found the coins as the block had left them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Disconnected {
+    /// All as expected.
+    Clean,
+    /// Some coin was missing, or there already. The result is right none the less; but it should not happen.
+    Unclean,
+}
+
+/// Takes a block back from the coins in `cache` above `below`.
+///
+/// # Errors
+/// [`StoreError::Corrupt`] when the undo data is not that of the block; the cache is then in no state to be used.
+pub fn disconnect_block(
+    block: &Block,
+    txids: &[Txid],
+    undo: BlockUndo,
+    place: Place<'_>,
+    (cache, below): (&mut CoinsCache, &impl CoinsView),
+) -> Result<Disconnected, StoreError> {
+    let height = place.height();
+    let lost_coinbase = BIP30_REPEATED.iter().any(|&known| is_block(known, height, &place.hash));
+    if undo.transactions.len() + 1 != block.txdata.len() {
+        return Err(inconsistent(&place.hash));
+    }
+    let mut clean = true;
+    let mut spent_by = undo.transactions;
+    for (tx, &txid) in block.txdata.iter().zip(txids).rev() {
+        let coinbase = tx.is_coinbase();
+        let removed = remove_outputs(tx, txid, height, cache, below)?;
+        clean &= removed || (coinbase && lost_coinbase);
+        // The first transaction, the coinbase, is the one that is left without undo data.
+        let Some(spent) = spent_by.pop() else { continue };
+        if spent.len() != tx.input.len() {
+            return Err(inconsistent(&place.hash));
+        }
+        for (input, coin) in tx.input.iter().zip(spent).rev() {
+            let exists = cache.has(below, &input.previous_output)?;
+            clean &= !exists;
+            cache.add(input.previous_output, coin, exists);
+        }
+    }
+    cache.set_best_block(place.tree[place.parent].hash);
+    Ok(if clean { Disconnected::Clean } else { Disconnected::Unclean })
+}
+
+fn inconsistent(hash: &BlockHash) -> StoreError {
+    StoreError::corrupt("undo data", format!("does not fit block {hash}"))
+}
+
+/// Whether all outputs were there, as the transaction had made them.
+fn remove_outputs(
+    tx: &Transaction,
+    txid: Txid,
+    height: u32,
+    cache: &mut CoinsCache,
+    below: &impl CoinsView,
+) -> Result<bool, StoreError> {
+    let coinbase = tx.is_coinbase();
+    let mut clean = true;
+    for (vout, output) in (0..).zip(&tx.output) {
+        if !is_unspendable(&output.script_pubkey) {
+            let coin = cache.spend(below, &OutPoint::new(txid, vout))?;
+            clean &=
+                coin.is_some_and(|coin| coin.output == *output && coin.height == height && coin.coinbase == coinbase);
+        }
+    }
+    Ok(clean)
+}

@@ -211,7 +211,7 @@ impl Orphanage {
     }
 
     /// Forgets what a block contains or makes impossible.
-    pub fn erase_for_block(&mut self, transactions: &[Arc<Transaction>]) {
+    pub fn erase_for_block(&mut self, transactions: &[Transaction]) {
         let inputs = transactions.iter().flat_map(|tx| &tx.input);
         let gone: BTreeSet<Wtxid> =
             inputs.filter_map(|input| self.by_input.get(&input.previous_output)).flatten().copied().collect();

@@ -1,14 +1,12 @@
 //! A block has come.
 
-use std::sync::Arc;
-
 use bitcoin::Transaction;
 
 use super::{Mempool, RemovalReason};
 
 impl Mempool {
-    /// Removes what a connected block has confirmed, and what it has made impossible.
-    pub fn remove_for_block(&mut self, transactions: &[Arc<Transaction>], now: i64) {
+    /// Removes what a connected block has confirmed, and what it has made impossible. `transactions` are all of the block's.
+    pub fn remove_for_block(&mut self, transactions: &[Transaction], now: i64) {
         for tx in transactions {
             let txid = tx.compute_txid();
             if let Some(slot) = self.table.slot(&txid) {

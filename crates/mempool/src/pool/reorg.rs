@@ -66,7 +66,7 @@ impl DisconnectedTransactions {
     }
 
     /// Forgets what a block of the new chain has confirmed.
-    pub fn remove_for_block(&mut self, transactions: &[Arc<Transaction>]) {
+    pub fn remove_for_block(&mut self, transactions: &[Transaction]) {
         for tx in transactions {
             let Some(&position) = self.positions.get(&tx.compute_txid()) else { continue };
             if let Some(kept) = self.queue.get_mut(position - self.dropped).and_then(Option::take) {

@@ -4,7 +4,7 @@ use bitcoin::{Amount, Block, BlockHash, OutPoint, Transaction, TxOut, Txid};
 use pumasi_script::{CacheUse, Flags, transaction_sigop_cost};
 
 use crate::coins::{Coin, CoinsCache, CoinsView, is_unspendable};
-use crate::error::BlockError;
+use crate::error::{BlockError, ChainError};
 use crate::params::{Buried, MAX_BLOCK_SIGOPS_COST, MAX_MONEY, Params};
 use crate::scripts::{Job, ScriptChecks};
 use crate::store::StoreError;
@@ -24,17 +24,6 @@ const BIP30_REPEATED: [(u32, &str); 2] = [
     (91_722, "00000000000271a2dc26e7667f8419f2e15416dc6955e5a6c6cdf3f2574dd08e"),
     (91_812, "00000000000af0aed4792b1acee3d966af36cf5def14935db8de83d6f9306f2f"),
 ];
-
-/// A block that could not be connected.
-#[derive(Debug, thiserror::Error)]
-pub enum ConnectError {
-    /// The block breaks a rule.
-    #[error(transparent)]
-    Invalid(#[from] BlockError),
-    /// The coins could not be read.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
 
 /// Where a block stands.
 #[derive(Debug, Clone, Copy)]
@@ -76,7 +65,7 @@ pub fn connect_block(
     params: &Params,
     (cache, below): (&mut CoinsCache, &impl CoinsView),
     scripts: Scripts<'_>,
-) -> Result<BlockUndo, ConnectError> {
+) -> Result<BlockUndo, ChainError> {
     let height = place.height();
     if enforces_bip30(&place, params) {
         check_no_overwrite(block, txids, cache, below)?;
@@ -163,7 +152,7 @@ fn check_no_overwrite(
     txids: &[Txid],
     cache: &CoinsCache,
     below: &impl CoinsView,
-) -> Result<(), ConnectError> {
+) -> Result<(), ChainError> {
     for (tx, &txid) in block.txdata.iter().zip(txids) {
         for vout in 0..tx.output.len() as u32 {
             if cache.has(below, &OutPoint::new(txid, vout))? {

@@ -5,6 +5,8 @@ use std::fmt;
 
 use bitcoin::Txid;
 
+use crate::store::StoreError;
+
 /// What a refused block says about its header and about who sent it (Core's `BlockValidationResult`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -82,6 +84,17 @@ impl fmt::Display for BlockError {
 }
 
 impl std::error::Error for BlockError {}
+
+/// Why the chain could not do what it was asked to.
+#[derive(Debug, thiserror::Error)]
+pub enum ChainError {
+    /// The block breaks a rule. The chain is as good as before.
+    #[error(transparent)]
+    Invalid(#[from] BlockError),
+    /// The store failed, or what it gave back is damaged. Stop; a restart begins from the last commit.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
 
 /// Why a transaction is refused, and so what may be done about it (Core's `TxValidationResult`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -10,6 +10,7 @@ mod scripts;
 mod uint256;
 
 pub mod block;
+pub mod chainstate;
 pub mod coins;
 pub mod filter;
 pub mod header;
@@ -22,10 +23,12 @@ pub mod store;
 pub mod transaction;
 pub mod tree;
 pub mod undo;
+pub mod versionbits;
 
+pub use chainstate::{Accepted, ActiveChain, ChainState, Event, FlushMode, Options, Progress, Source, Tip, TipStatus};
 pub use coins::{Coin, CoinsCache, CoinsView};
-pub use connect::{ConnectError, Disconnected, Place, Scripts, connect_block, disconnect_block};
-pub use error::{BlockError, BlockResult, TxError, TxResult};
+pub use connect::{Disconnected, Place, Scripts, connect_block, disconnect_block};
+pub use error::{BlockError, BlockResult, ChainError, TxError, TxResult};
 pub use params::Params;
 pub use scripts::ScriptChecks;
 pub use store::{Batch, IndexRecord, MemoryStore, Store, StoreError};

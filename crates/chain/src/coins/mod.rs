@@ -8,6 +8,7 @@ use bitcoin::{BlockHash, OutPoint, Script, TxOut};
 
 use crate::store::StoreError;
 
+pub(crate) use cache::Layered;
 pub use cache::{CoinChange, CoinsCache};
 pub(crate) use compress::{compressed_len, read_output, write_output};
 pub(crate) use varint::{read_varint, varint_len, write_varint};

@@ -1,0 +1,64 @@
+//! What happened to the chain, for the mempool, the peers and the indexes.
+
+use std::sync::Arc;
+
+use bitcoin::{Block, BlockHash, Txid};
+
+use crate::error::BlockError;
+use crate::tree::BlockId;
+use crate::undo::BlockUndo;
+
+/// Something that happened, in the order in which it did. Not kept: after a crash the driver starts from the chain as
+/// it then is.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Event {
+    /// The header with the most work is another one.
+    HeaderTip {
+        /// The header.
+        id: BlockId,
+    },
+    /// A block was found valid or invalid: the answer to whoever sent it. Comes once for a block that is refused when
+    /// it arrives, and at each attempt to connect it.
+    BlockChecked {
+        /// The block.
+        hash: BlockHash,
+        /// The verdict.
+        result: Result<(), BlockError>,
+    },
+    /// A new block on the tip has proof of work and a valid body; its inputs are not checked yet. For relay at once.
+    NewPowValidBlock {
+        /// The block.
+        id: BlockId,
+        /// Its body.
+        block: Arc<Block>,
+    },
+    /// A block is the new tip.
+    Connected {
+        /// The block.
+        id: BlockId,
+        /// Its body.
+        block: Arc<Block>,
+        /// Hashes of its transactions.
+        txids: Arc<[Txid]>,
+        /// The coins that it spent.
+        undo: Arc<BlockUndo>,
+    },
+    /// A block is not in the chain any more; its parent is the tip.
+    Disconnected {
+        /// The block.
+        id: BlockId,
+        /// Its body.
+        block: Arc<Block>,
+    },
+    /// A step is done, and the chain has another tip. Mempool and coins fit together again when the driver has worked
+    /// off all events up to here.
+    TipChanged {
+        /// The new tip.
+        id: BlockId,
+        /// The last block that the old and the new chain share.
+        fork: BlockId,
+        /// Whether the node still catches up.
+        initial_download: bool,
+    },
+}

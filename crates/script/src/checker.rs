@@ -24,7 +24,7 @@ pub enum SigVersion {
     Tapscript,
 }
 
-/// What a taproot signature signs beside the transaction (BIP341, BIP342).
+/// Where a taproot input runs, which its signatures sign beside the transaction (Core's `ScriptExecutionData`; BIP341, BIP342).
 #[derive(Debug, Clone)]
 pub struct ExecutionData {
     /// The hash of the leaf that runs; none for a signature by the output's own key.
@@ -33,8 +33,8 @@ pub struct ExecutionData {
     pub code_separator: u32,
     /// The hash of the annex with its length in front, if there is one.
     pub annex_hash: Option<[u8; 32]>,
-    /// How much weight is left for signatures; each takes 50.
-    pub(crate) weight_left: i64,
+    /// How much weight is left for signatures in a leaf; each takes 50. This is not signed.
+    pub weight_left: i64,
 }
 
 impl Default for ExecutionData {

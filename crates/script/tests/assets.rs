@@ -13,13 +13,7 @@ use bitcoin::{ScriptBuf, Transaction, TxOut};
 use pumasi_script::{CacheUse, Flags, Interpreter, PrecomputedTx, ScriptVerifier as _, SigCache};
 use serde_json::Value;
 use std::sync::Arc;
-use support::{read, transaction, witness};
-
-/// The content of a gzip file that has no name inside.
-fn gunzip(file: &[u8]) -> Vec<u8> {
-    let name = usize::from(file[3] & 8 != 0) * (file[10..].iter().position(|byte| *byte == 0).unwrap() + 1);
-    miniz_oxide::inflate::decompress_to_vec(&file[10 + name..file.len() - 8]).unwrap()
-}
+use support::{gunzip, read, transaction, witness};
 
 /// Every set of consensus flags that means something.
 fn consensus_flags() -> Vec<Flags> {

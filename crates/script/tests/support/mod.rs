@@ -13,6 +13,12 @@ pub(crate) fn read(name: &str) -> Vec<u8> {
     std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors").join(name)).unwrap()
 }
 
+/// The content of a gzip file that has no name inside.
+pub(crate) fn gunzip(file: &[u8]) -> Vec<u8> {
+    let name = usize::from(file[3] & 8 != 0) * (file[10..].iter().position(|byte| *byte == 0).unwrap() + 1);
+    miniz_oxide::inflate::decompress_to_vec(&file[10 + name..file.len() - 8]).unwrap()
+}
+
 /// The entries of a JSON array without those that are comments.
 pub(crate) fn entries(name: &str) -> Vec<Vec<Value>> {
     let all: Vec<Vec<Value>> = serde_json::from_slice(&read(name)).unwrap();

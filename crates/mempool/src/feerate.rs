@@ -105,7 +105,10 @@ mod tests {
         let rate = FeeRate::from_sat_per_kvb(123);
         assert_eq!([0, 8, 9, 121, 122, 999, 1000].map(|size| rate.fee_for(size)), [0, 1, 2, 15, 16, 123, 123]);
         let negative = FeeRate::from_sat_per_kvb(-123);
-        assert_eq!([0, 8, 9, 121, 122, 999, 1000].map(|size| negative.fee_for(size)), [0, -1, -1, -14, -15, -122, -123]);
+        assert_eq!(
+            [0, 8, 9, 121, 122, 999, 1000].map(|size| negative.fee_for(size)),
+            [0, -1, -1, -14, -15, -122, -123]
+        );
     }
 
     #[test]

@@ -106,11 +106,7 @@ fn find_coin(
 }
 
 /// BIP68: relative locks are open in the next block.
-pub(crate) fn check_sequence_locks(
-    tx: &Transaction,
-    coins: &[Coin],
-    chain: &dyn ChainContext,
-) -> Result<(), Rejected> {
+pub(crate) fn check_sequence_locks(tx: &Transaction, coins: &[Coin], chain: &dyn ChainContext) -> Result<(), Rejected> {
     let heights: Vec<u32> = coins.iter().map(|coin| coin.height).collect();
     if chain.sequence_locks_open(tx, &heights) {
         return Ok(());

@@ -77,12 +77,7 @@ impl Mempool {
     ///
     /// Why it is refused. The mempool may have changed nevertheless: what expired meanwhile is gone, and a transaction that
     /// is evicted at once may have replaced others before.
-    pub fn accept(
-        &mut self,
-        tx: Arc<Transaction>,
-        chain: &dyn ChainContext,
-        now: i64,
-    ) -> Result<Accepted, Rejected> {
+    pub fn accept(&mut self, tx: Arc<Transaction>, chain: &dyn ChainContext, now: i64) -> Result<Accepted, Rejected> {
         self.accept_with(tx, chain, now, AcceptOptions::default())
     }
 

@@ -257,7 +257,8 @@ impl Acceptance<'_> {
                 return refuse(format!("package count {count} exceeds {name} count limit [limit: {limit}]"));
             }
         }
-        for (limit, name) in [(limits.ancestor_size_vbytes, "ancestor"), (limits.descendant_size_vbytes, "descendant")] {
+        for (limit, name) in [(limits.ancestor_size_vbytes, "ancestor"), (limits.descendant_size_vbytes, "descendant")]
+        {
             if size > limit {
                 return refuse(format!("package size {size} exceeds {name} size limit [limit: {limit}]"));
             }
@@ -308,7 +309,8 @@ impl Acceptance<'_> {
             return Ok(());
         }
         policy::check_dust_is_spent(package, self.pool).map_err(|(wtxid, rejected)| {
-            let unspent = PackageRejected { kind: PackageRejectKind::Transaction, ..PackageRejected::policy("unspent-dust") };
+            let unspent =
+                PackageRejected { kind: PackageRejectKind::Transaction, ..PackageRejected::policy("unspent-dust") };
             let results = HashMap::from([(wtxid, TxOutcome::Rejected(rejected))]);
             Box::new(PackageResult { rejected: Some(unspent), results })
         })

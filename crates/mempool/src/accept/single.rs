@@ -8,7 +8,7 @@ use pumasi_script::{Flags, PrecomputedTx, transaction_sigop_cost};
 
 use super::{Acceptance, Accepted, Candidate, checks};
 use crate::{
-    Limits, RemovalReason, Rejected,
+    Limits, Rejected, RemovalReason,
     entry::{Admission, Slot},
     policy,
 };

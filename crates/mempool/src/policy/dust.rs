@@ -60,7 +60,8 @@ mod tests {
 
     #[test]
     fn the_threshold_itself_is_not_dust() {
-        let output = |sat| TxOut { value: Amount::from_sat(sat), script_pubkey: ScriptBuf::from(vec![0x51, 2, 0x4e, 0x73]) };
+        let output =
+            |sat| TxOut { value: Amount::from_sat(sat), script_pubkey: ScriptBuf::from(vec![0x51, 2, 0x4e, 0x73]) };
         let rate = FeeRate::from_sat_per_kvb(3000);
         assert!(is_dust(&output(239), rate));
         assert!(!is_dust(&output(240), rate));

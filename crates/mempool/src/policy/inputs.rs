@@ -70,7 +70,9 @@ pub(super) fn redeem_script(script_sig: &Script) -> Result<Option<ScriptBuf>, Sc
             return Err(ScriptError::StackSize);
         }
         let item = match instruction.map_err(|_| ScriptError::BadOpcode)? {
-            Instruction::PushBytes(bytes) if bytes.len() > MAX_SCRIPT_ELEMENT_SIZE => return Err(ScriptError::PushSize),
+            Instruction::PushBytes(bytes) if bytes.len() > MAX_SCRIPT_ELEMENT_SIZE => {
+                return Err(ScriptError::PushSize);
+            }
             Instruction::PushBytes(bytes) => bytes.as_bytes().to_vec(),
             Instruction::Op(OP_PUSHNUM_NEG1) => vec![0x81],
             Instruction::Op(opcode) => {

@@ -20,7 +20,9 @@ pub(crate) use dust::dust_outputs;
 pub(crate) use ephemeral::{check_dust_is_free, check_dust_is_spent};
 pub(crate) use inputs::{check_inputs_standard, spends_witness_program};
 pub(crate) use package::check_package;
-pub(crate) use replacement::{check_diagram, check_disjoint, check_feerate, check_fees, check_new_unconfirmed, replaced};
+pub(crate) use replacement::{
+    check_diagram, check_disjoint, check_feerate, check_fees, check_new_unconfirmed, replaced,
+};
 pub(crate) use standard::{MAX_STANDARD_TX_WEIGHT, check_not_too_small, check_standard};
 pub(crate) use truc::{TRUC_VERSION, check_package_truc, check_truc};
 pub(crate) use witness::check_witness_standard;

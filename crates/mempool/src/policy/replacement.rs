@@ -208,8 +208,8 @@ fn earned(corners: &[Chunk], size: i64) -> FeeRate {
         return FeeRate::of(to.fee, 1);
     }
     // fee = from.fee + (to.fee - from.fee) * (size - from.size) / step, kept as a fraction.
-    let numerator = i128::from(from.fee) * i128::from(step)
-        + i128::from(to.fee - from.fee) * i128::from(size - from.size);
+    let numerator =
+        i128::from(from.fee) * i128::from(step) + i128::from(to.fee - from.fee) * i128::from(size - from.size);
     match i64::try_from(numerator) {
         Ok(numerator) => FeeRate::of(numerator, step),
         Err(_) => FeeRate::of(i64::try_from(numerator / i128::from(step)).unwrap_or(i64::MAX), 1),

@@ -57,9 +57,15 @@ impl OutputType {
             };
         }
         match bytes {
-            [first, data @ ..] if *first == OP_RETURN.to_u8() && is_push_only(Script::from_bytes(data)) => Self::NullData,
-            [33, key @ .., last] if key.len() == 33 && is_public_key(key) && *last == OP_CHECKSIG.to_u8() => Self::PubKey,
-            [65, key @ .., last] if key.len() == 65 && is_public_key(key) && *last == OP_CHECKSIG.to_u8() => Self::PubKey,
+            [first, data @ ..] if *first == OP_RETURN.to_u8() && is_push_only(Script::from_bytes(data)) => {
+                Self::NullData
+            }
+            [33, key @ .., last] if key.len() == 33 && is_public_key(key) && *last == OP_CHECKSIG.to_u8() => {
+                Self::PubKey
+            }
+            [65, key @ .., last] if key.len() == 65 && is_public_key(key) && *last == OP_CHECKSIG.to_u8() => {
+                Self::PubKey
+            }
             _ if script.is_p2pkh() => Self::PubKeyHash,
             _ => multisig(bytes).unwrap_or(Self::Nonstandard),
         }

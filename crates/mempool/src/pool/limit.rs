@@ -138,7 +138,8 @@ impl Mempool {
             }
             self.remove_with_descendants(&family, RemovalReason::SizeLimit);
         }
-        let unspent = |outpoint: &OutPoint| self.table.get(&outpoint.txid).is_none() && !self.spends.contains_key(outpoint);
+        let unspent =
+            |outpoint: &OutPoint| self.table.get(&outpoint.txid).is_none() && !self.spends.contains_key(outpoint);
         freed.into_iter().filter(unspent).collect()
     }
 }

@@ -10,9 +10,6 @@ mod reorg;
 mod table;
 mod usage;
 
-#[cfg(test)]
-pub(crate) mod tests;
-
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,

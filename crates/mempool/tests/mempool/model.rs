@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use bitcoin::{Transaction, Txid};
+use bitcoin::{ScriptBuf, Transaction, Txid};
 use proptest::prelude::*;
 use pumasi_mempool::{Config, DisconnectedTransactions, FeeRate, Limits, Mempool};
 
@@ -13,16 +13,39 @@ use crate::figures;
 #[derive(Clone, Debug)]
 enum Operation {
     /// Spend some outputs, spent already or not, into some others.
-    Spend { inputs: Vec<usize>, outputs: usize, fee: u64, truc: bool },
+    Spend {
+        inputs: Vec<usize>,
+        outputs: usize,
+        fee: u64,
+        truc: bool,
+    },
     /// A parent and a child that pays for it.
-    Package { input: usize, parent_fee: u64, child_fee: u64 },
-    Prioritise { transaction: usize, delta: i64 },
+    Package {
+        input: usize,
+        parent_fee: u64,
+        child_fee: u64,
+    },
+    Prioritise {
+        transaction: usize,
+        delta: i64,
+    },
     /// A block with some of what waits, and perhaps a transaction that nobody has seen.
-    Block { share: usize, unseen: Option<usize> },
+    Block {
+        share: usize,
+        unseen: Option<usize>,
+    },
     /// Some blocks less, with what they held put back, then as many more.
-    Reorganise { depth: usize, put_back: bool, confirm: usize },
-    Trim { percent: usize },
-    Expire { after: i64 },
+    Reorganise {
+        depth: usize,
+        put_back: bool,
+        confirm: usize,
+    },
+    Trim {
+        percent: usize,
+    },
+    Expire {
+        after: i64,
+    },
 }
 
 fn operation() -> impl Strategy<Value = Operation> {
@@ -40,6 +63,10 @@ fn operation() -> impl Strategy<Value = Operation> {
         1 => (50..100usize).prop_map(|percent| Trim { percent }),
         1 => (0..100i64).prop_map(|after| Expire { after }),
     ]
+}
+
+fn p2pkh() -> ScriptBuf {
+    ScriptBuf::from_bytes([&[0x76, 0xa9, 20][..], &[7; 20], &[0x88, 0xac]].concat())
 }
 
 struct World {
@@ -70,7 +97,8 @@ impl World {
     }
 
     fn remember(&mut self, tx: &Transaction) {
-        self.outputs.extend((0..tx.output.len() as u32).map(|vout| Utxo::of(tx, vout)).filter(|utxo| utxo.value > 20_000));
+        self.outputs
+            .extend((0..tx.output.len() as u32).map(|vout| Utxo::of(tx, vout)).filter(|utxo| utxo.value > 20_000));
     }
 
     fn run(&mut self, operation: &Operation) {
@@ -85,7 +113,12 @@ impl World {
                     }
                 }
                 let version = if truc { 3 } else { 2 };
-                self.offer(Spend::new(&chosen, outputs, fee).version(version).build());
+                let mut spend = Spend::new(&chosen, outputs, fee).version(version);
+                if outputs == 3 {
+                    // Signature operations in an output count, too.
+                    spend = spend.pay(p2pkh(), 1000);
+                }
+                self.offer(spend.build());
             }
             Operation::Package { input, parent_fee, child_fee } => {
                 let parent = Spend::new(&[self.choose(input)], 2, parent_fee).arc();

@@ -20,6 +20,8 @@ pub mod params;
 pub mod pow;
 pub mod stats;
 pub mod store;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 pub mod transaction;
 pub mod tree;
 pub mod undo;

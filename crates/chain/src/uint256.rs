@@ -33,26 +33,21 @@ impl Uint256 {
 
     fn shl(self, by: u32) -> Self {
         let (whole, part) = ((by / 64) as usize, by % 64);
-        let mut out = [0; 4];
-        for i in whole..4 {
-            out[i] = self.0[i - whole] << part;
-            if part > 0 && i > whole {
-                out[i] |= self.0[i - whole - 1] >> (64 - part);
-            }
-        }
-        Self(out)
+        // Two limbs side by side, so that the bits that cross a limb come along.
+        let limb = |i: Option<usize>| i.and_then(|i| self.0.get(i)).copied().unwrap_or(0);
+        Self(std::array::from_fn(|i| {
+            let pair = u128::from(limb(i.checked_sub(whole))) << 64 | u128::from(limb(i.checked_sub(whole + 1)));
+            (pair << part >> 64) as u64
+        }))
     }
 
     fn shr(self, by: u32) -> Self {
         let (whole, part) = ((by / 64) as usize, by % 64);
-        let mut out = [0; 4];
-        for i in 0..4usize.saturating_sub(whole) {
-            out[i] = self.0[i + whole] >> part;
-            if part > 0 && i + whole + 1 < 4 {
-                out[i] |= self.0[i + whole + 1] << (64 - part);
-            }
-        }
-        Self(out)
+        let limb = |i: usize| self.0.get(i).copied().unwrap_or(0);
+        Self(std::array::from_fn(|i| {
+            let pair = u128::from(limb(i + whole + 1)) << 64 | u128::from(limb(i + whole));
+            (pair >> part) as u64
+        }))
     }
 
     /// Product modulo 2^256, as Core's `arith_uint256` has it.

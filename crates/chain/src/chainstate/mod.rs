@@ -37,6 +37,9 @@ pub use tips::{Tip, TipStatus};
 
 use candidates::Candidates;
 
+#[cfg(test)]
+mod tests;
+
 /// Bytes of coins that are held back from the store, unless told otherwise.
 const DEFAULT_CACHE_BYTES: usize = 450 << 20;
 /// Bodies of blocks that are kept between arrival and connection, so that they need not be read back.
@@ -149,6 +152,11 @@ impl<S: Store> ChainState<S> {
     /// Where the chain is kept, for what concerns only the store.
     pub fn store_mut(&mut self) -> &mut S {
         &mut self.store
+    }
+
+    /// The store, without what is held back.
+    pub fn into_store(self) -> S {
+        self.store
     }
 
     /// How the chain is run.

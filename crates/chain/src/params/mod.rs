@@ -175,7 +175,7 @@ impl Params {
             (Buried::Segwit, Flags::NULLDUMMY),
         ] {
             if self.active_at(fork, height) {
-                flags = flags | flag;
+                flags |= flag;
             }
         }
         flags

@@ -102,7 +102,7 @@ impl Params {
             fixed_seeds: include_bytes!("seeds/signet.bin"),
             assumed_blockchain_size: 24,
             assumed_chain_state_size: 4,
-            tx_data: (1_772_055_248, 28_676_833, 0.067_366_234_364_338_929),
+            tx_data: (1_772_055_248, 28_676_833, 0.067_366_234_364_338_93),
             ..Self::signet_with(challenge)
         }
     }

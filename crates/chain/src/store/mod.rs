@@ -1,5 +1,7 @@
 //! What a chain needs to keep, as a trait: the block index, blocks, undo data and coins.
 
+#[cfg(any(test, feature = "testing"))]
+pub mod contract;
 mod memory;
 mod record;
 

@@ -103,3 +103,85 @@ pub fn transaction_sigop_cost(tx: &Transaction, spent: &[TxOut], flags: Flags) -
     });
     legacy + inputs.sum::<u64>()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bitcoin::ScriptBuf;
+    use bitcoin::hashes::{Hash as _, hash160, sha256};
+    use bitcoin::script::PushBytesBuf;
+
+    /// Of Core's unit test: `1 <20 bytes> <20 bytes> 2 CHECKMULTISIG IF CHECKSIG ENDIF`.
+    fn script() -> ScriptBuf {
+        let hash = [[20].as_slice(), &[0; 20]].concat();
+        [[0x51].as_slice(), &hash, &hash, &[0x52, 0xae, 0x63, 0xac, 0x68]].concat().into()
+    }
+
+    fn pushes(items: &[&[u8]]) -> ScriptBuf {
+        let items = items.iter().map(|item| PushBytesBuf::try_from(item.to_vec()).unwrap());
+        items.fold(ScriptBuf::builder(), bitcoin::script::Builder::push_slice).into_script()
+    }
+
+    #[test]
+    fn a_multisig_counts_for_its_keys_only_when_counted_accurately() {
+        assert_eq!(legacy_sigops(&ScriptBuf::new(), true), 0);
+        assert_eq!((legacy_sigops(&script(), true), legacy_sigops(&script(), false)), (3, 21));
+        // What comes behind an instruction that is cut off does not count.
+        assert_eq!(legacy_sigops(Script::from_bytes(&[0xac, 0x4c, 0xac]), false), 1);
+    }
+
+    #[test]
+    fn a_script_behind_a_hash_counts_where_it_is_shown() {
+        let p2sh = ScriptBuf::new_p2sh(&script().script_hash());
+        assert_eq!((legacy_sigops(&p2sh, true), legacy_sigops(&p2sh, false)), (0, 0));
+        assert_eq!(p2sh_sigops(&pushes(&[&[], script().as_bytes()]), &p2sh), 3);
+        // More than pushes: nothing is run, so nothing counts.
+        let with_nop: ScriptBuf = [pushes(&[script().as_bytes()]).as_bytes(), &[0x61]].concat().into();
+        assert_eq!(p2sh_sigops(&with_nop, &p2sh), 0);
+        assert_eq!(p2sh_sigops(&ScriptBuf::new(), &script()), 3);
+    }
+
+    #[test]
+    fn a_witness_counts_by_its_program_and_only_under_its_flag() {
+        let flags = Flags::P2SH | Flags::WITNESS;
+        let key = ScriptBuf::new_p2wpkh(&bitcoin::WPubkeyHash::from_raw_hash(hash160::Hash::all_zeros()));
+        let p2wsh = ScriptBuf::new_p2wsh(&script().wscript_hash());
+        let witness = Witness::from_slice(&[&[], script().as_bytes()]);
+        let none = ScriptBuf::new();
+        assert_eq!(witness_sigops(&none, &key, &Witness::new(), flags), 1);
+        assert_eq!(witness_sigops(&none, &key, &Witness::new(), Flags::P2SH), 0);
+        assert_eq!(witness_sigops(&none, &p2wsh, &witness, flags), 3);
+        assert_eq!(witness_sigops(&none, &p2wsh, &Witness::new(), flags), 0);
+        let nested = ScriptBuf::new_p2sh(&p2wsh.script_hash());
+        assert_eq!(witness_sigops(&pushes(&[p2wsh.as_bytes()]), &nested, &witness, flags), 3);
+        // Taproot counts against its weight instead.
+        let taproot: ScriptBuf = [&[0x51, 32], sha256::Hash::hash(&[]).as_byte_array().as_slice()].concat().into();
+        assert_eq!(witness_sigops(&none, &taproot, &witness, flags), 0);
+    }
+
+    #[test]
+    fn everything_but_a_witness_costs_four() {
+        let p2sh = ScriptBuf::new_p2sh(&script().script_hash());
+        let input = |script_sig, witness| bitcoin::TxIn { script_sig, witness, ..bitcoin::TxIn::default() };
+        let output = |script_pubkey| TxOut { value: bitcoin::Amount::ZERO, script_pubkey };
+        let mut tx = Transaction {
+            version: bitcoin::transaction::Version::ONE,
+            lock_time: bitcoin::absolute::LockTime::ZERO,
+            input: vec![
+                input(pushes(&[script().as_bytes()]), Witness::new()),
+                input(ScriptBuf::new(), Witness::from_slice(&[script()])),
+            ],
+            output: vec![output(script())],
+        };
+        // A coinbase names no output that it spends.
+        tx.input[0].previous_output.vout = 0;
+        let spent = [output(p2sh), output(ScriptBuf::new_p2wsh(&script().wscript_hash()))];
+        assert_eq!(transaction_legacy_sigops(&tx), 21);
+        assert_eq!(transaction_sigop_cost(&tx, &spent, Flags::NONE), 21 * 4);
+        assert_eq!(transaction_sigop_cost(&tx, &spent, Flags::P2SH), 21 * 4 + 3 * 4);
+        assert_eq!(transaction_sigop_cost(&tx, &spent, Flags::MANDATORY), 21 * 4 + 3 * 4 + 3);
+        tx.input.truncate(1);
+        tx.input[0].previous_output = bitcoin::OutPoint::null();
+        assert_eq!(transaction_sigop_cost(&tx, &[], Flags::MANDATORY), 21 * 4);
+    }
+}

@@ -1,6 +1,7 @@
 //! From an input and an output to a verdict.
 
 mod compute;
+mod find_and_delete;
 mod machine;
 mod signature;
 mod stack;

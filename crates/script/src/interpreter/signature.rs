@@ -1,9 +1,9 @@
 //! Opcodes that check signatures.
 
+use super::find_and_delete::{Push, find_and_delete};
 use super::machine::Machine;
 use super::stack::Item;
 use crate::encoding::{check_key_encoding, check_signature_encoding};
-use crate::opcode::{OP_PUSHDATA1, OP_PUSHDATA2, Reader};
 use crate::{Flags, ScriptError, SigVersion};
 use std::borrow::Cow;
 
@@ -150,49 +150,11 @@ impl Machine<'_, '_> {
         if self.context.version != SigVersion::Base {
             return Ok(());
         }
-        let Some(without) = find_and_delete(code, signature) else { return Ok(()) };
+        let Some(without) = find_and_delete(code, &Push::of(signature)) else { return Ok(()) };
         if self.has(Flags::CONST_SCRIPTCODE) {
             return Err(ScriptError::SigFindAndDelete);
         }
         *code = Cow::Owned(without);
         Ok(())
     }
-}
-
-/// A script without the pushes of `data`, as `OP_0` or the shortest push by length; none if there is no such push.
-fn find_and_delete(script: &[u8], data: &[u8]) -> Option<Vec<u8>> {
-    let len = u32::try_from(data.len()).ok()?.to_le_bytes();
-    let prefix = match data.len() {
-        0..=0x4b => vec_prefix(&[len[0]]),
-        0x4c..=0xff => vec_prefix(&[OP_PUSHDATA1, len[0]]),
-        _ => vec_prefix(&[OP_PUSHDATA2, len[0], len[1]]),
-    };
-    let (prefix, prefix_len) = prefix;
-    let begins = |rest: &[u8]| rest.strip_prefix(&prefix[..prefix_len]).is_some_and(|rest| rest.starts_with(data));
-    let mut reader = Reader::new(script);
-    let (mut kept, mut kept_until, mut found) = (Vec::new(), 0, false);
-    loop {
-        let end = reader.position();
-        while begins(reader.rest()) {
-            reader.skip(prefix_len + data.len());
-        }
-        if reader.position() > end {
-            kept.extend_from_slice(&script[kept_until..end]);
-            kept_until = reader.position();
-            found = true;
-        }
-        if !matches!(reader.next(), Some(Ok(_))) {
-            break;
-        }
-    }
-    found.then(|| {
-        kept.extend_from_slice(&script[kept_until..]);
-        kept
-    })
-}
-
-fn vec_prefix(bytes: &[u8]) -> ([u8; 3], usize) {
-    let mut prefix = [0; 3];
-    prefix[..bytes.len()].copy_from_slice(bytes);
-    (prefix, bytes.len())
 }

@@ -115,15 +115,24 @@ fn check_legacy_sigops(block: &Block) -> Result<(), BlockError> {
 /// Whether the body is not what the header commits to, so that another body may be. Says nothing about the header.
 /// With `check_witness_root` the witnesses are compared with their commitment as well, as segwit asks.
 pub fn is_block_mutated(block: &Block, check_witness_root: bool) -> bool {
-    if check_merkle_root(block, &txids(block)).is_err() {
-        return true;
-    }
+    check_not_mutated(block, check_witness_root).is_err()
+}
+
+/// [`is_block_mutated`], with the reason.
+///
+/// # Errors
+/// Why the body is not what the header commits to.
+pub fn check_not_mutated(block: &Block, check_witness_root: bool) -> Result<(), BlockError> {
+    check_merkle_root(block, &txids(block))?;
     if !block.txdata.first().is_some_and(bitcoin::Transaction::is_coinbase) {
         // Invalid anyway; but a transaction of 64 bytes may stand for a node of the tree, so that the true body has
         // other transactions.
-        return block.txdata.iter().any(|tx| tx.base_size() == NODE_SIZE);
+        if block.txdata.iter().any(|tx| tx.base_size() == NODE_SIZE) {
+            return Err(BlockError::mutated("bad-txns-duplicate", "a transaction may be a node of the merkle tree"));
+        }
+        return Ok(());
     }
-    witness::check_witness_malleation(block, check_witness_root).is_err()
+    witness::check_witness_malleation(block, check_witness_root)
 }
 
 #[cfg(test)]

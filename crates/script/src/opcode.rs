@@ -228,6 +228,24 @@ mod tests {
     }
 
     #[test]
+    fn a_minimal_push_has_the_shortest_opcode_of_its_length() {
+        let minimal = |len: usize| {
+            let data = vec![7; len];
+            let opcodes =
+                (0..=OP_PUSHDATA4).filter(|opcode| Instruction { opcode: *opcode, data: &data }.is_minimal_push());
+            opcodes.collect::<Vec<_>>()
+        };
+        for (len, opcode) in [(0, 0), (2, 2), (75, 75), (76, OP_PUSHDATA1), (255, OP_PUSHDATA1), (256, OP_PUSHDATA2)] {
+            assert_eq!(minimal(len), [opcode], "{len}");
+        }
+        assert_eq!(minimal(65_535), [OP_PUSHDATA2]);
+        for number in [1, 16, 0x81] {
+            assert!(!Instruction { opcode: 1, data: &[number] }.is_minimal_push());
+        }
+        assert!(Instruction { opcode: 1, data: &[17] }.is_minimal_push());
+    }
+
+    #[test]
     fn a_witness_program_has_two_to_forty_bytes() {
         let program = |version: u8, len: u8| {
             let bytes: Vec<u8> = [version, len].into_iter().chain((0..len).map(|_| 7)).collect();

@@ -8,6 +8,7 @@
 
 mod support;
 
+use bitcoin::consensus::serialize;
 use bitcoin::hashes::{Hash as _, sha256d};
 use bitcoin::{ScriptBuf, Transaction, TxOut};
 use pumasi_script::{ExecutionData, Flags, Interpreter, PrecomputedTx, ScriptVerifier as _};
@@ -67,6 +68,26 @@ fn taproot_hashes_and_signatures_are_those_of_bip341() {
 fn verify(tx: &Transaction, spent: &[TxOut], input: usize) -> &'static str {
     let tx = PrecomputedTx::new(tx, spent.to_vec());
     Interpreter::new().verify(&tx, input, Flags::STANDARD).err().map_or("OK", pumasi_script::ScriptError::name)
+}
+
+#[test]
+fn a_script_that_is_cut_off_is_signed_up_to_the_opcode_that_is_cut_off() {
+    let tx = transaction(entries("sighash.json")[0][0].as_str().unwrap());
+    let tx = Transaction { input: tx.input[..1].to_vec(), ..tx };
+    let shared = PrecomputedTx::new(&tx, vec![TxOut::NULL]);
+    for (script, length_and_signed) in
+        [("510501", "035105"), ("ab510501", "035105"), ("4cff01", "034cff"), ("4dff", "024d")]
+    {
+        // The transaction with the signed part in the place of the script, and the hash type behind it.
+        let mut blank = tx.clone();
+        blank.input[0].script_sig = ScriptBuf::new();
+        let mut preimage = serialize(&blank);
+        let signed = hex::decode(length_and_signed).unwrap();
+        preimage.splice(4 + 1 + 36..4 + 1 + 36 + 1, signed);
+        preimage.extend(1u32.to_le_bytes());
+        let sighash = shared.legacy_sighash(0, &ScriptBuf::from_hex(script).unwrap(), 1);
+        assert_eq!(sighash, sha256d::Hash::hash(&preimage).to_byte_array(), "{script}");
+    }
 }
 
 #[test]

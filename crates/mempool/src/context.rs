@@ -2,7 +2,7 @@
 
 use bitcoin::{OutPoint, Transaction};
 use pumasi_chain::coins::Coin;
-use pumasi_script::{Flags, ScriptVerifier};
+use pumasi_script::{Flags, ScriptVerifier, SigCache};
 
 /// The chain as the mempool sees it: the tip, its coins, and its rules for the next block.
 ///
@@ -28,4 +28,10 @@ pub trait ChainContext {
     /// Decides about scripts. It sees every input twice, under the rules of policy and of the next block; one that
     /// remembers signatures pays once.
     fn verifier(&self) -> &dyn ScriptVerifier;
+
+    /// Where to note that all scripts of a transaction hold under the rules of the next block, so that the block itself
+    /// need not run them again.
+    fn script_cache(&self) -> Option<&SigCache> {
+        None
+    }
 }

@@ -162,7 +162,12 @@ pub(crate) fn check_policy_scripts(tx: &PrecomputedTx<'_>, chain: &dyn ChainCont
 /// Step 13 again, under the rules of the next block. Policy is stricter, so this can only fail by a bug; but a bug there
 /// must not let anything in that a block may not contain.
 pub(crate) fn check_consensus_scripts(tx: &PrecomputedTx<'_>, chain: &dyn ChainContext) -> Result<(), Rejected> {
-    check_scripts(tx, chain.next_block_flags(), chain)
+    let flags = chain.next_block_flags();
+    check_scripts(tx, flags, chain)?;
+    if let Some(cache) = chain.script_cache() {
+        cache.insert_scripts(tx.tx(), flags);
+    }
+    Ok(())
 }
 
 fn check_scripts(tx: &PrecomputedTx<'_>, flags: Flags, chain: &dyn ChainContext) -> Result<(), Rejected> {

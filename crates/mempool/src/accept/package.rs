@@ -188,9 +188,7 @@ impl Acceptance<'_> {
         if let Err(rejected) = policy::check_package(package) {
             return PackageResult::rejected(rejected);
         }
-        let result = self.try_together(package);
-        self.package_outputs.clear();
-        result.unwrap_or_else(|refusal| *refusal)
+        self.try_together(package).unwrap_or_else(|refusal| *refusal)
     }
 
     fn try_together(&mut self, package: &[Arc<Transaction>]) -> Result<PackageResult, Box<PackageResult>> {
@@ -308,7 +306,8 @@ impl Acceptance<'_> {
         if !self.pool.config.require_standard {
             return Ok(());
         }
-        policy::check_dust_is_spent(package, self.pool).map_err(|(wtxid, rejected)| {
+        policy::check_dust_is_spent(package, self.pool).map_err(|refused| {
+            let (wtxid, rejected) = *refused;
             let unspent =
                 PackageRejected { kind: PackageRejectKind::Transaction, ..PackageRejected::policy("unspent-dust") };
             let results = HashMap::from([(wtxid, TxOutcome::Rejected(rejected))]);

@@ -30,7 +30,7 @@ impl Acceptance<'_> {
         checks::check_max_feerate(candidate.feerate(), self.rules.max_feerate)?;
         if self.pool.config.require_standard && !self.rules.bypass_limits {
             let package = std::slice::from_ref(&candidate.tx);
-            policy::check_dust_is_spent(package, self.pool).map_err(|(_, rejected)| rejected)?;
+            policy::check_dust_is_spent(package, self.pool).map_err(|refused| refused.1)?;
         }
         let tx = Arc::clone(&candidate.tx);
         let precomputed = PrecomputedTx::new(&tx, candidate.spent());

@@ -25,7 +25,7 @@ pub(crate) fn check_dust_is_free(admission: &Admission, dust_relay_feerate: FeeR
 /// # Errors
 ///
 /// The child that does not, and why it is refused.
-pub(crate) fn check_dust_is_spent(package: &[Arc<Transaction>], pool: &Mempool) -> Result<(), (Wtxid, Rejected)> {
+pub(crate) fn check_dust_is_spent(package: &[Arc<Transaction>], pool: &Mempool) -> Result<(), Box<(Wtxid, Rejected)>> {
     let in_package: HashMap<Txid, &Arc<Transaction>> = package.iter().map(|tx| (tx.compute_txid(), tx)).collect();
     for tx in package {
         let parents: BTreeSet<Txid> = tx.input.iter().map(|input| input.previous_output.txid).collect();
@@ -43,7 +43,7 @@ pub(crate) fn check_dust_is_spent(package: &[Arc<Transaction>], pool: &Mempool) 
             let (txid, wtxid) = (tx.compute_txid(), tx.compute_wtxid());
             let debug = format!("tx {txid} (wtxid={wtxid}) did not spend parent's ephemeral dust");
             let rejected = Rejected::new(TxResult::MempoolPolicy, "missing-ephemeral-spends").because(debug);
-            return Err((wtxid, rejected));
+            return Err(Box::new((wtxid, rejected)));
         }
     }
     Ok(())

@@ -23,6 +23,6 @@ pub(crate) use package::check_package;
 pub(crate) use replacement::{
     check_diagram, check_disjoint, check_feerate, check_fees, check_new_unconfirmed, replaced,
 };
-pub(crate) use standard::{MAX_STANDARD_TX_WEIGHT, check_not_too_small, check_standard};
+pub(crate) use standard::{check_not_too_small, check_standard};
 pub(crate) use truc::{TRUC_VERSION, check_package_truc, check_truc};
 pub(crate) use witness::check_witness_standard;

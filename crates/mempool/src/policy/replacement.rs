@@ -88,7 +88,7 @@ pub(crate) fn check_fees(
     if new_fees < old_fees {
         return Err(format!("rejecting replacement {txid}, less fees than conflicting txs; {new} < {old}"));
     }
-    let (added, needed) = (new_fees - old_fees, incremental.fee_for(vsize));
+    let (added, needed) = (new_fees.saturating_sub(old_fees), incremental.fee_for(vsize));
     if added < needed {
         let (added, needed) = (format_money(added), format_money(needed));
         return Err(format!("rejecting replacement {txid}, not enough additional fees to relay; {added} < {needed}"));
@@ -168,7 +168,7 @@ impl Chunk {
         } else if own.feerate() > both.feerate() {
             vec![both]
         } else {
-            vec![Self { fee: both.fee - own.fee, size: both.size - own.size }, own]
+            vec![Self { fee: both.fee.saturating_sub(own.fee), size: both.size - own.size }, own]
         }
     }
 }
@@ -208,8 +208,8 @@ fn earned(corners: &[Chunk], size: i64) -> FeeRate {
         return FeeRate::of(to.fee, 1);
     }
     // fee = from.fee + (to.fee - from.fee) * (size - from.size) / step, kept as a fraction.
-    let numerator =
-        i128::from(from.fee) * i128::from(step) + i128::from(to.fee - from.fee) * i128::from(size - from.size);
+    let numerator = i128::from(from.fee) * i128::from(step)
+        + (i128::from(to.fee) - i128::from(from.fee)) * i128::from(size - from.size);
     match i64::try_from(numerator) {
         Ok(numerator) => FeeRate::of(numerator, step),
         Err(_) => FeeRate::of(i64::try_from(numerator / i128::from(step)).unwrap_or(i64::MAX), 1),

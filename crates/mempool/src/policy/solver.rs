@@ -3,6 +3,7 @@
 use bitcoin::{
     Script,
     opcodes::all::{OP_CHECKMULTISIG, OP_CHECKSIG, OP_PUSHNUM_1, OP_PUSHNUM_16, OP_RESERVED, OP_RETURN},
+    script::Instruction,
 };
 use pumasi_script::is_push_only;
 
@@ -67,7 +68,7 @@ impl OutputType {
                 Self::PubKey
             }
             _ if script.is_p2pkh() => Self::PubKeyHash,
-            _ => multisig(bytes).unwrap_or(Self::Nonstandard),
+            _ => multisig(script).unwrap_or(Self::Nonstandard),
         }
     }
 
@@ -104,37 +105,29 @@ fn is_public_key(key: &[u8]) -> bool {
 }
 
 /// `m <key> … n OP_CHECKMULTISIG`, with up to twenty keys.
-fn multisig(script: &[u8]) -> Option<OutputType> {
-    let (&last, rest) = script.split_last()?;
-    if last != OP_CHECKMULTISIG.to_u8() {
+fn multisig(script: &Script) -> Option<OutputType> {
+    if script.as_bytes().last() != Some(&OP_CHECKMULTISIG.to_u8()) {
         return None;
     }
-    let (required, mut rest) = count(rest)?;
-    let mut keys = 0_u8;
-    while let Some((key, after)) = public_key(rest) {
-        debug_assert!(is_public_key(key));
-        keys = keys.checked_add(1)?;
-        rest = after;
-    }
-    let (total, []) = count(rest)? else { return None };
-    (total == keys && required <= keys).then_some(OutputType::Multisig { required, keys })
+    let instructions: Vec<Instruction<'_>> = script.instructions().collect::<Result<_, _>>().ok()?;
+    let [required, keys @ .., total, _] = instructions.as_slice() else { return None };
+    let (required, total) = (count(required)?, count(total)?);
+    let are_keys = keys.iter().all(|key| key.push_bytes().is_some_and(|key| is_public_key(key.as_bytes())));
+    let fits = usize::from(total) == keys.len() && required <= total && are_keys;
+    fits.then_some(OutputType::Multisig { required, keys: total })
 }
 
-/// A number of keys from 1 to 20 at the front: an opcode, or above sixteen a push of one byte.
-fn count(script: &[u8]) -> Option<(u8, &[u8])> {
-    let (first, last) = (OP_PUSHNUM_1.to_u8(), OP_PUSHNUM_16.to_u8());
-    match script {
-        [opcode, rest @ ..] if (first..=last).contains(opcode) => Some((opcode - OP_RESERVED.to_u8(), rest)),
-        [1, number @ 17..=20, rest @ ..] => Some((*number, rest)),
-        _ => None,
+/// A number of keys from 1 to 20: an opcode, or above sixteen a push of one byte.
+fn count(instruction: &Instruction<'_>) -> Option<u8> {
+    let opcodes = OP_PUSHNUM_1.to_u8()..=OP_PUSHNUM_16.to_u8();
+    match instruction {
+        Instruction::Op(opcode) if opcodes.contains(&opcode.to_u8()) => Some(opcode.to_u8() - OP_RESERVED.to_u8()),
+        Instruction::PushBytes(bytes) => match bytes.as_bytes() {
+            [number @ 17..=20] => Some(*number),
+            _ => None,
+        },
+        Instruction::Op(_) => None,
     }
-}
-
-/// A public key pushed at the front.
-fn public_key(script: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (&length @ (33 | 65), rest) = script.split_first()? else { return None };
-    let (key, rest) = rest.split_at_checked(usize::from(length))?;
-    is_public_key(key).then_some((key, rest))
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use super::{dust_outputs, solver::OutputType};
 use crate::{Config, Rejected};
 
 /// The heaviest transaction that is relayed.
-pub(crate) const MAX_STANDARD_TX_WEIGHT: u64 = 400_000;
+const MAX_STANDARD_TX_WEIGHT: u64 = 400_000;
 /// The least size without witness, one more than what could pass for an inner node of a merkle tree (CVE-2017-12842).
 const MIN_STANDARD_TX_NONWITNESS_SIZE: usize = 65;
 /// The longest input script: a 15-of-15 P2SH multisig fits.

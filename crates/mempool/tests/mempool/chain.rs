@@ -15,7 +15,7 @@ use pumasi_chain::{
     transaction::{locks_open, sequence_locks},
 };
 use pumasi_mempool::{Accepted, ChainContext, Config, Mempool, Rejected};
-use pumasi_script::{Flags, Interpreter, ScriptVerifier};
+use pumasi_script::{CacheUse, Flags, Interpreter, ScriptVerifier, SigCache};
 
 /// Seconds since the epoch when every test begins.
 pub(crate) const NOW: i64 = 1_700_000_000;
@@ -129,6 +129,7 @@ pub(crate) struct TestChain {
     coins: HashMap<OutPoint, Coin>,
     blocks: Vec<Connected>,
     interpreter: Interpreter,
+    cache: Arc<SigCache>,
     /// Makes each header another.
     nonce: u32,
     next_coin: usize,
@@ -139,12 +140,14 @@ impl TestChain {
     pub(crate) fn new(height: u32) -> Self {
         let mut tree = HeaderTree::default();
         let tip = tree.insert(header(BlockHash::all_zeros(), 0, 0), Status::HEADER).unwrap();
+        let cache = Arc::new(SigCache::new(32_000_000, [7; 32]));
         let mut chain = Self {
             tree,
             tip,
             coins: HashMap::new(),
             blocks: Vec::new(),
-            interpreter: Interpreter::new(),
+            interpreter: Interpreter::with_cache(Arc::clone(&cache), CacheUse::Keep),
+            cache,
             nonce: 0,
             next_coin: 0,
         };
@@ -245,6 +248,10 @@ impl ChainContext for TestChain {
 
     fn verifier(&self) -> &dyn ScriptVerifier {
         &self.interpreter
+    }
+
+    fn script_cache(&self) -> Option<&SigCache> {
+        Some(&self.cache)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use pumasi_mempool::{Config, Event, FeeRate, Mempool, RemovalReason};
+use pumasi_mempool::{Config, Event, FeeRate, Mempool, RemovalReason, TxOutcome};
 
 use crate::chain::{NOW, Spend, TestChain, Utxo, accept, spend};
 use crate::figures;
@@ -54,6 +54,25 @@ fn what_does_not_fit_itself_is_refused_though_it_pays_the_least_rate() {
     assert!(rejected.is_reconsiderable());
     let added = pool.drain_events().into_iter().any(|event| matches!(event, Event::Added { .. }));
     assert!(!added, "it was never announced");
+}
+
+#[test]
+fn a_package_that_pays_enough_to_enter_may_still_be_the_first_to_go() {
+    let (mut pool, mut chain) = small(400_000);
+    fill(&mut pool, &mut chain, 45);
+    let least = pool.min_feerate(NOW);
+    let parent = Spend::new(&[chain.fund()], 1, least.fee_for(50_000) as u64 - 1).vsize(50_000).arc();
+    let child = Spend::new(&[Utxo::of(&parent, 0)], 1, least.fee_for(50_000) as u64 + 1).vsize(50_000).arc();
+    let package = [Arc::clone(&parent), Arc::clone(&child)];
+    let result = pool.accept_package(&package, &chain, NOW, None);
+    assert_eq!(result.rejected.unwrap().reason, "transaction failed");
+    for tx in &package {
+        let TxOutcome::Rejected(rejected) = &result.results[&tx.compute_wtxid()] else { panic!("still here") };
+        assert_eq!(rejected.reason, "mempool full");
+        assert!(!pool.contains(&tx.compute_txid()));
+    }
+    assert!(pool.usage() <= 400_000);
+    figures::check(&pool, &chain);
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! The mempool over a small chain of its own: real coins, real headers, the real interpreter.
 
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed, helpers included")]
+
 mod blocks;
 mod chain;
 mod events;

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use bitcoin::{Amount, OutPoint, ScriptBuf, Witness};
+use bitcoin::{Amount, OutPoint, ScriptBuf, Transaction, Witness};
 use pumasi_chain::TxResult;
 use pumasi_mempool::{ChainContext, Event};
 
-use crate::chain::{NOW, SUBSIDY, Spend, Utxo, accept, anyone, reason, setup, spend};
+use crate::chain::{NOW, SUBSIDY, Spend, TestChain, Utxo, accept, anyone, reason, setup, spend};
+use pumasi_script::CacheUse;
 
 #[test]
 fn step_01_a_transaction_is_received_under_both_its_ids() {
@@ -154,8 +155,16 @@ fn step_13_every_script_holds() {
     assert_eq!(rejected.debug, format!("input 0 of {txid} (wtxid {wtxid}), spending {input}"));
 
     tx.input[0].witness = Witness::new();
-    assert_eq!(accept(&mut pool, &chain, &Arc::new(tx)).unwrap_err().kind, TxResult::WitnessStripped);
+    assert_eq!(accept(&mut pool, &chain, &Arc::new(tx.clone())).unwrap_err().kind, TxResult::WitnessStripped);
     assert!(pool.is_empty());
+
+    tx.input[0].witness = Witness::from_slice(&[[0x51]]);
+    let known = |chain: &TestChain, tx: &Transaction| {
+        chain.script_cache().unwrap().contains_scripts(tx, chain.next_block_flags(), CacheUse::Keep)
+    };
+    assert!(!known(&chain, &tx));
+    accept(&mut pool, &chain, &Arc::new(tx.clone())).unwrap();
+    assert!(known(&chain, &tx), "a block with it need not run its scripts again");
 }
 
 #[test]

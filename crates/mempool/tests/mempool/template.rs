@@ -35,6 +35,21 @@ fn what_pays_best_comes_first_and_a_child_brings_its_parent() {
 }
 
 #[test]
+fn a_child_is_worth_what_it_pays_together_with_its_parents() {
+    let (mut pool, mut chain) = setup();
+    let heavy = Spend::new(&[chain.fund()], 1, 1000).vsize(10_000).arc();
+    let child = spend(&[Utxo::of(&heavy, 0)], 1, 5000);
+    let plain = spend(&[chain.fund()], 1, 1000);
+    for tx in [&heavy, &child, &plain] {
+        accept(&mut pool, &chain, tx).unwrap();
+    }
+    let template = select(&pool, &chain, 4_000_000);
+    assert_eq!(txids(&template), [&plain, &heavy, &child].map(|tx| tx.compute_txid()));
+    // And where the parent does not fit, neither does the child.
+    assert_eq!(txids(&select(&pool, &chain, 30_000)), [plain.compute_txid()]);
+}
+
+#[test]
 fn prioritisation_changes_the_order_but_not_the_fees() {
     let (mut pool, mut chain) = setup();
     let (one, two) = (spend(&[chain.fund()], 1, 1000), spend(&[chain.fund()], 1, 2000));

@@ -246,3 +246,169 @@ impl<V: CoinsView> CoinsView for Layered<'_, V> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use bitcoin::hashes::Hash;
+    use bitcoin::{Amount, ScriptBuf, TxOut, Txid};
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::store::{Batch, MemoryStore, Store};
+
+    fn point(n: u8) -> OutPoint {
+        OutPoint::new(Txid::from_byte_array([n / 4; 32]), u32::from(n % 4))
+    }
+
+    fn coin(n: u16) -> Coin {
+        let script_pubkey = ScriptBuf::from_bytes(vec![0x51; usize::from(n % 50)]);
+        Coin { output: TxOut { value: Amount::from_sat(n.into()), script_pubkey }, height: 1, coinbase: false }
+    }
+
+    fn write(cache: &mut CoinsCache, store: &mut MemoryStore, keep: bool) {
+        let batch = Batch { coins: cache.changes(), best_block: cache.best_block(), ..Batch::default() };
+        store.commit(batch).unwrap();
+        cache.written(keep);
+    }
+
+    #[test]
+    fn a_coin_that_is_made_and_spent_is_never_written() {
+        let store = MemoryStore::default();
+        let mut cache = CoinsCache::new([0, 0]);
+        cache.add(point(0), coin(1), false);
+        assert_eq!(cache.spend(&store, &point(0)).unwrap(), Some(coin(1)));
+        assert!(cache.changes().is_empty() && cache.is_empty());
+        cache.add(point(0), coin(1), true);
+        cache.spend(&store, &point(0)).unwrap();
+        assert_eq!(cache.changes(), [(&point(0), None)], "there may have been one below");
+    }
+
+    #[test]
+    fn a_coin_that_is_spent_below_and_made_again_is_written_as_new() {
+        let mut store = MemoryStore::default();
+        let mut cache = CoinsCache::new([0, 0]);
+        cache.add(point(0), coin(1), false);
+        write(&mut cache, &mut store, true);
+        cache.spend(&store, &point(0)).unwrap();
+        cache.add(point(0), coin(2), false);
+        cache.spend(&store, &point(0)).unwrap();
+        write(&mut cache, &mut store, true);
+        assert_eq!(store.coin(&point(0)).unwrap(), None);
+    }
+
+    #[test]
+    fn a_spent_coin_is_not_fetched_again() {
+        let mut store = MemoryStore::default();
+        let mut cache = CoinsCache::new([0, 0]);
+        cache.add(point(0), coin(1), false);
+        write(&mut cache, &mut store, false);
+        assert!(cache.is_empty());
+        assert_eq!(cache.fetch(&store, &point(0)).unwrap(), Some(&coin(1)));
+        assert_eq!((cache.len(), cache.dirty_len()), (1, 0));
+        cache.spend(&store, &point(0)).unwrap();
+        assert_eq!(cache.fetch(&store, &point(0)).unwrap(), None);
+        assert_eq!(cache.coin(&store, &point(0)).unwrap(), None);
+        assert!(!cache.has(&store, &point(0)).unwrap());
+        assert_eq!(cache.spend(&store, &point(0)).unwrap(), None);
+    }
+
+    #[derive(Debug, Clone)]
+    enum Step {
+        Add(u8, u16),
+        Spend(u8),
+        Fetch(u8),
+        Push,
+        Pop,
+        Drop,
+        Write(bool),
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            6 => (0u8..24, any::<u16>()).prop_map(|(n, value)| Step::Add(n, value)),
+            6 => (0u8..24).prop_map(Step::Spend),
+            2 => (0u8..24).prop_map(Step::Fetch),
+            2 => Just(Step::Push),
+            2 => Just(Step::Pop),
+            1 => Just(Step::Drop),
+            1 => any::<bool>().prop_map(Step::Write),
+        ]
+    }
+
+    /// A stack of two caches above a store, beside plain maps.
+    #[derive(Default)]
+    struct Rig {
+        store: MemoryStore,
+        base: CoinsCache,
+        top: Option<CoinsCache>,
+        model: HashMap<OutPoint, Coin>,
+        /// The model as it was when the top was pushed.
+        saved: HashMap<OutPoint, Coin>,
+    }
+
+    impl Rig {
+        fn run(&mut self, step: Step) {
+            let Self { store, base, top, model, saved } = self;
+            match (step, top.as_mut()) {
+                (Step::Add(n, value), top) => {
+                    let exists = model.insert(point(n), coin(value)).is_some();
+                    top.unwrap_or(base).add(point(n), coin(value), exists);
+                }
+                (Step::Spend(n), Some(top)) => {
+                    let spent = top.spend(&Layered { cache: base, below: store }, &point(n)).unwrap();
+                    assert_eq!(spent, model.remove(&point(n)));
+                }
+                (Step::Spend(n), None) => assert_eq!(base.spend(store, &point(n)).unwrap(), model.remove(&point(n))),
+                (Step::Fetch(n), _) => {
+                    base.fetch(store, &point(n)).unwrap();
+                }
+                (Step::Push, None) => {
+                    *top = Some(CoinsCache::new([3, 4]));
+                    saved.clone_from(model);
+                }
+                (Step::Pop, Some(top)) => {
+                    top.flush_into(base);
+                    self.top = None;
+                }
+                (Step::Drop, Some(_)) => {
+                    *top = None;
+                    model.clone_from(saved);
+                }
+                (Step::Write(keep), None) => write(base, store, keep),
+                _ => {}
+            }
+            self.check();
+        }
+
+        fn check(&self) {
+            let base = Layered { cache: &self.base, below: &self.store };
+            for n in 0..24 {
+                let seen = match &self.top {
+                    Some(top) => top.coin(&base, &point(n)),
+                    None => base.coin(&point(n)),
+                };
+                assert_eq!(seen.unwrap().as_ref(), self.model.get(&point(n)));
+            }
+            for cache in [Some(&self.base), self.top.as_ref()].into_iter().flatten() {
+                assert_eq!(cache.dirty_len(), cache.changes().len());
+                let scripts: usize = cache.coins.values().map(|cached| script_len(cached.coin.as_ref())).sum();
+                assert_eq!(cache.memory(), cache.len() * ENTRY_BYTES + scripts);
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn stacked_caches_read_like_a_map(steps in proptest::collection::vec(step(), 0..120)) {
+            let mut rig = Rig::default();
+            steps.into_iter().for_each(|step| rig.run(step));
+            rig.run(Step::Pop);
+            rig.run(Step::Write(false));
+            let mut stored = HashMap::new();
+            rig.store.for_each_coin(&mut |outpoint, coin| { stored.insert(outpoint, coin); Ok(()) }).unwrap();
+            prop_assert_eq!(stored, rig.model);
+        }
+    }
+}

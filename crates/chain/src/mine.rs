@@ -94,9 +94,18 @@ pub fn add_witness_commitment(block: &mut Block) {
         let output = TxOut { value: Amount::ZERO, script_pubkey: ScriptBuf::from_bytes(script) };
         block.txdata[0].output.push(output);
     }
-    let witness = &mut block.txdata[0].input[0].witness;
-    if witness.is_empty() {
-        witness.push(RESERVED);
+    add_coinbase_witness(block);
+}
+
+/// Gives the coinbase the witness that a commitment asks for, when there is a commitment and no witness yet: miners
+/// leave it out (Core's `UpdateUncommittedBlockStructures`). Only for blocks at heights where segwit holds.
+pub fn add_coinbase_witness(block: &mut Block) {
+    let committed = witness_commitment_index(block).is_some();
+    if let Some(input) = block.txdata.first_mut().and_then(|coinbase| coinbase.input.first_mut())
+        && committed
+        && input.witness.is_empty()
+    {
+        input.witness.push(RESERVED);
     }
 }
 
@@ -116,6 +125,21 @@ pub fn solve(block: &mut Block, params: &Params, max_tries: u32) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_coinbase_gets_its_witness_only_for_a_commitment() {
+        let mut block = Params::regtest().genesis;
+        add_coinbase_witness(&mut block);
+        assert!(block.txdata[0].input[0].witness.is_empty());
+        add_witness_commitment(&mut block);
+        block.txdata[0].input[0].witness.clear();
+        add_coinbase_witness(&mut block);
+        assert_eq!(block.txdata[0].input[0].witness.nth(0), Some(&RESERVED[..]));
+        add_coinbase_witness(&mut block);
+        assert_eq!(block.txdata[0].input[0].witness.len(), 1);
+        block.txdata.clear();
+        add_coinbase_witness(&mut block);
+    }
     use crate::block::{Finished, check_block, contextual_check_block};
     use crate::header::contextual_check_header;
     use crate::tree::Status;

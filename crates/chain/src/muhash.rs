@@ -255,7 +255,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(8))]
+        #![proptest_config(ProptestConfig::with_cases(3))]
         #[test]
         fn the_order_does_not_count(elements in proptest::collection::vec((any::<u8>(), any::<bool>()), 1..6)) {
             let hash = |steps: &mut dyn Iterator<Item = &(u8, bool)>| {

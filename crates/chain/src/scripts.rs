@@ -56,7 +56,9 @@ impl ScriptChecks {
         let cached =
             |job: &Job<'_>| self.cache.as_ref().is_some_and(|cache| cache.contains_scripts(job.tx, flags, usage));
         let jobs: Vec<Job<'_>> = jobs.into_iter().filter(|job| !cached(job)).collect();
-        let chunks = self.chunks(&jobs);
+        let inputs = jobs.iter().map(|job| job.spent.len()).sum();
+        let workers = if inputs < FEW_INPUTS { 1 } else { self.threads.max(1) };
+        let chunks = cut(&jobs, inputs, workers);
         let (txs, shared): (Vec<&Transaction>, Vec<Shared<'_>>) =
             jobs.into_iter().map(|job| (job.tx, Shared { spent: Mutex::new(job.spent), tx: OnceLock::new() })).unzip();
         let run = Run {
@@ -70,7 +72,7 @@ impl ScriptChecks {
             chunks: &chunks,
         };
         std::thread::scope(|scope| {
-            for _ in 1..self.threads.min(chunks.len()) {
+            for _ in 1..workers.min(chunks.len()) {
                 scope.spawn(|| run.work());
             }
             run.work();
@@ -78,22 +80,15 @@ impl ScriptChecks {
         let first = run.first.into_inner().unwrap_or_else(PoisonError::into_inner);
         first.map_or(Ok(()), |failure| Err(refusal(&txs, failure)))
     }
+}
 
-    /// All inputs, in order, cut so that every thread gets some.
-    fn chunks(&self, jobs: &[Job<'_>]) -> Vec<Chunk> {
-        let total: usize = jobs.iter().map(|job| job.spent.len()).sum();
-        let size = if total < FEW_INPUTS || self.threads < 2 {
-            usize::MAX
-        } else {
-            (total / (4 * self.threads)).clamp(1, MAX_CHUNK)
-        };
-        let cut = |(job, len): (usize, usize)| {
-            (0..len)
-                .step_by(size.min(len.max(1)))
-                .map(move |start| Chunk { job, inputs: start..start.saturating_add(size).min(len) })
-        };
-        jobs.iter().map(|job| job.spent.len()).enumerate().flat_map(cut).collect()
-    }
+/// All inputs, in order, cut so that every worker gets some.
+fn cut(jobs: &[Job<'_>], inputs: usize, workers: usize) -> Vec<Chunk> {
+    let size = (inputs / (4 * workers)).clamp(1, MAX_CHUNK);
+    let cut = |(job, len): (usize, usize)| {
+        (0..len).step_by(size).map(move |start| Chunk { job, inputs: start..(start + size).min(len) })
+    };
+    jobs.iter().map(|job| job.spent.len()).enumerate().flat_map(cut).collect()
 }
 
 /// What the inputs of one transaction share: hashes, made from the spent outputs by the first thread that needs them.

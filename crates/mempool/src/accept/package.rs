@@ -200,7 +200,7 @@ impl Acceptance<'_> {
         let policy = |rejected| Box::new(PackageResult::rejected(rejected));
         self.check_package_limits(&candidates, total).map_err(policy)?;
         let replaced = self.check_package_replacement(&candidates, total).map_err(policy)?;
-        self.check_dust_all(package)?;
+        self.check_dust_all(&candidates)?;
         self.check_scripts_all(&candidates)?;
         let mut accepted = self.all_accepted(&candidates, total, &wtxids);
         if !self.rules.test_only {
@@ -302,11 +302,12 @@ impl Acceptance<'_> {
         Ok(replaced)
     }
 
-    fn check_dust_all(&self, package: &[Arc<Transaction>]) -> Result<(), Box<PackageResult>> {
+    fn check_dust_all(&self, candidates: &[Candidate]) -> Result<(), Box<PackageResult>> {
         if !self.pool.config.require_standard {
             return Ok(());
         }
-        policy::check_dust_is_spent(package, self.pool).map_err(|refused| {
+        let package: Vec<_> = candidates.iter().map(|candidate| (candidate.txid, &*candidate.tx)).collect();
+        policy::check_dust_is_spent(&package, self.pool).map_err(|refused| {
             let (wtxid, rejected) = *refused;
             let unspent =
                 PackageRejected { kind: PackageRejectKind::Transaction, ..PackageRejected::policy("unspent-dust") };

@@ -29,8 +29,8 @@ impl Acceptance<'_> {
         let replaced = self.check_replacement(candidate)?;
         checks::check_max_feerate(candidate.feerate(), self.rules.max_feerate)?;
         if self.pool.config.require_standard && !self.rules.bypass_limits {
-            let package = std::slice::from_ref(&candidate.tx);
-            policy::check_dust_is_spent(package, self.pool).map_err(|refused| refused.1)?;
+            let package = [(candidate.txid, &*candidate.tx)];
+            policy::check_dust_is_spent(&package, self.pool).map_err(|refused| refused.1)?;
         }
         let tx = Arc::clone(&candidate.tx);
         let precomputed = PrecomputedTx::new(&tx, candidate.spent());
@@ -135,8 +135,7 @@ impl Acceptance<'_> {
             return Ok(());
         }
         let parents = self.pool.table.parents_of(&candidate.tx);
-        let vsize = candidate.admission().vsize;
-        match policy::check_truc(self.pool, &candidate.tx, vsize, &parents, &candidate.conflicts) {
+        match policy::check_truc(self.pool, candidate.admission(), &parents, &candidate.conflicts) {
             Ok(()) => Ok(()),
             Err(violation) => match violation.sibling.filter(|_| self.rules.allow_sibling_eviction) {
                 Some(sibling) => {

@@ -1,9 +1,6 @@
 //! Ephemeral dust: one worthless output, in a transaction without a fee, whose only child must spend it.
 
-use std::{
-    collections::{BTreeSet, HashMap},
-    sync::Arc,
-};
+use std::collections::{BTreeSet, HashMap};
 
 use bitcoin::{OutPoint, Transaction, Txid, Wtxid};
 use pumasi_chain::TxResult;
@@ -25,13 +22,16 @@ pub(crate) fn check_dust_is_free(admission: &Admission, dust_relay_feerate: FeeR
 /// # Errors
 ///
 /// The child that does not, and why it is refused.
-pub(crate) fn check_dust_is_spent(package: &[Arc<Transaction>], pool: &Mempool) -> Result<(), Box<(Wtxid, Rejected)>> {
-    let in_package: HashMap<Txid, &Arc<Transaction>> = package.iter().map(|tx| (tx.compute_txid(), tx)).collect();
-    for tx in package {
+pub(crate) fn check_dust_is_spent(
+    package: &[(Txid, &Transaction)],
+    pool: &Mempool,
+) -> Result<(), Box<(Wtxid, Rejected)>> {
+    let in_package: HashMap<Txid, &Transaction> = package.iter().copied().collect();
+    for &(child, tx) in package {
         let parents: BTreeSet<Txid> = tx.input.iter().map(|input| input.previous_output.txid).collect();
         let mut unspent = BTreeSet::new();
         for txid in parents {
-            let in_pool = || pool.entry(&txid).map(|entry| entry.tx());
+            let in_pool = || pool.entry(&txid).map(|entry| &**entry.tx());
             let Some(parent) = in_package.get(&txid).copied().or_else(in_pool) else { continue };
             let dust = dust_outputs(parent, pool.config.dust_relay_feerate);
             unspent.extend(dust.map(|vout| OutPoint { txid, vout: vout as u32 }));
@@ -40,8 +40,8 @@ pub(crate) fn check_dust_is_spent(package: &[Arc<Transaction>], pool: &Mempool) 
             unspent.remove(&input.previous_output);
         }
         if !unspent.is_empty() {
-            let (txid, wtxid) = (tx.compute_txid(), tx.compute_wtxid());
-            let debug = format!("tx {txid} (wtxid={wtxid}) did not spend parent's ephemeral dust");
+            let wtxid = tx.compute_wtxid();
+            let debug = format!("tx {child} (wtxid={wtxid}) did not spend parent's ephemeral dust");
             let rejected = Rejected::new(TxResult::MempoolPolicy, "missing-ephemeral-spends").because(debug);
             return Err(Box::new((wtxid, rejected)));
         }

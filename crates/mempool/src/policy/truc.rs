@@ -6,7 +6,7 @@ use bitcoin::{Transaction, Txid, Wtxid};
 
 use crate::{
     Mempool,
-    entry::{Entry, Slot},
+    entry::{Admission, Entry, Slot},
 };
 
 /// The version that asks for these rules.
@@ -27,8 +27,12 @@ struct Named {
 }
 
 impl Named {
+    fn new(tx: &Transaction, txid: Txid, wtxid: Wtxid) -> Self {
+        Self { txid, wtxid, truc: is_truc(tx) }
+    }
+
     fn tx(tx: &Transaction) -> Self {
-        Self { txid: tx.compute_txid(), wtxid: tx.compute_wtxid(), truc: is_truc(tx) }
+        Self::new(tx, tx.compute_txid(), tx.compute_wtxid())
     }
 
     fn entry(entry: &Entry) -> Self {
@@ -95,13 +99,12 @@ impl From<String> for TrucViolation {
 /// that it would replace.
 pub(crate) fn check_truc(
     pool: &Mempool,
-    tx: &Transaction,
-    vsize: i64,
+    admission: &Admission,
     parents: &BTreeSet<Slot>,
     conflicts: &BTreeSet<Slot>,
 ) -> Result<(), TrucViolation> {
-    let table = &pool.table;
-    let this = Named::tx(tx);
+    let (table, vsize) = (&pool.table, admission.vsize);
+    let this = Named::new(&admission.tx, admission.txid, admission.wtxid);
     for &parent in parents {
         this.check_inherits(Named::entry(&table[parent]))?;
     }

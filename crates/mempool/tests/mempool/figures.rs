@@ -19,7 +19,9 @@ pub(crate) fn check(pool: &Mempool, chain: &TestChain) {
         .collect();
     let mut children: BTreeMap<Txid, BTreeSet<Txid>> = BTreeMap::new();
     for (&child, of) in &parents {
-        of.iter().for_each(|&parent| drop(children.entry(parent).or_default().insert(child)));
+        for &parent in of {
+            children.entry(parent).or_default().insert(child);
+        }
     }
     for (&txid, entry) in &entries {
         assert_eq!(entry.ancestors(), sum(&entries, &reach(txid, &parents)), "ancestors of {txid}");

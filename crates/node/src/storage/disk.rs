@@ -62,7 +62,11 @@ impl Position {
         let (file, rest) = bytes.split_first_chunk::<4>()?;
         let (block, rest) = rest.split_first_chunk::<8>()?;
         let undo = rest.try_into().ok()?;
-        Some(Self { file: u32::from_le_bytes(*file), block: u64::from_le_bytes(*block), undo: u64::from_le_bytes(undo) })
+        Some(Self {
+            file: u32::from_le_bytes(*file),
+            block: u64::from_le_bytes(*block),
+            undo: u64::from_le_bytes(undo),
+        })
     }
 }
 
@@ -322,7 +326,11 @@ impl Store for DiskStore {
         if header.map(|header| header.block_hash()) != Some(*hash) {
             return Err(StoreError::corrupt(
                 "block file",
-                format!("{} at {}: another block than {hash}", self.files.path(Kind::Block, at.file).display(), at.block),
+                format!(
+                    "{} at {}: another block than {hash}",
+                    self.files.path(Kind::Block, at.file).display(),
+                    at.block
+                ),
             ));
         }
         Ok(Some(bytes))
@@ -330,7 +338,8 @@ impl Store for DiskStore {
 
     fn write_undo(&mut self, hash: &BlockHash, _: u32, bytes: &[u8]) -> Result<(), StoreError> {
         let at = self.places.get_mut(hash);
-        let at = at.ok_or_else(|| StoreError::corrupt("undo data", format!("block {hash} was not written before it")))?;
+        let at =
+            at.ok_or_else(|| StoreError::corrupt("undo data", format!("block {hash} was not written before it")))?;
         if at.undo != NO_UNDO {
             return Ok(());
         }

@@ -13,15 +13,20 @@ use bitcoin::secp256k1::{All, Message, PublicKey, Secp256k1, SecretKey, ecdsa::S
 use bitcoin::sighash::{EcdsaSighashType, SighashCache};
 use bitcoin::{Amount, Block, OutPoint, ScriptBuf, Transaction, TxOut, Txid, Witness, ecdsa};
 use pumasi_chain::block::{Finished, check_block, txids};
-use pumasi_chain::testing::{BlockMaker, spend};
+use pumasi_chain::stats::CoinsHash;
+use pumasi_chain::testing::{BlockMaker, options, spend};
 use pumasi_chain::{
-    Batch, BlockUndo, Coin, CoinsCache, MemoryStore, Params, Place, ScriptChecks, Scripts, Store, connect_block,
-    disconnect_block, filter, mine,
+    Batch, BlockUndo, ChainState, Coin, CoinsCache, MemoryStore, Params, Place, ScriptChecks, Scripts, Source, Store,
+    connect_block, disconnect_block, filter, mine,
 };
 use pumasi_script::{CacheUse, Interpreter};
 
 /// Inputs of the block, each signed.
 const INPUTS: usize = 4_000;
+/// Empty blocks before those with transactions, of which there are half as many.
+const BLOCKS: u32 = 4_000;
+/// The clock.
+const NOW: i64 = 2_000_000_000;
 /// Rounds, of which the quickest counts.
 const ROUNDS: usize = 5;
 
@@ -41,6 +46,46 @@ fn main() {
     for (name, per_tx) in [("4,000 transactions of one input", 1), ("40 transactions of 100 inputs", 100)] {
         measure(&Case::new(&secp, name, per_tx), &secp);
     }
+    grow();
+}
+
+/// Small blocks, from arrival to the tip, with what the chain holds in memory.
+fn grow() {
+    let params = Params::regtest();
+    let mut maker = BlockMaker::new(&params);
+    let (mut tip, mut blocks) = maker.run(maker.genesis(), BLOCKS);
+    for i in 0..BLOCKS as usize / 2 {
+        let coinbase = &blocks[i].txdata[0];
+        let coin = (OutPoint::new(coinbase.compute_txid(), 0), coinbase.output[0].value);
+        let first = spend(&[coin], 20, Amount::ZERO, 1);
+        let chained = (0..20).map(|vout| {
+            let outpoint = OutPoint::new(first.compute_txid(), vout);
+            spend(&[(outpoint, first.output[0].value)], 2, Amount::ZERO, vout)
+        });
+        let transactions: Vec<Transaction> = std::iter::once(first.clone()).chain(chained).collect();
+        let (id, block) = maker.make(tip, transactions.into_iter().map(|tx| (tx, Amount::ZERO)).collect());
+        blocks.push(block);
+        tip = id;
+    }
+    let transactions: usize = blocks.iter().map(|block| block.txdata.len()).sum();
+    let mut chain = ChainState::open(params, MemoryStore::default(), options(), NOW).unwrap();
+    let start = Instant::now();
+    for block in &blocks {
+        chain.process_block(block, Source::REQUESTED, NOW).unwrap();
+        chain.drain_events();
+    }
+    let time = start.elapsed();
+    println!("{} blocks of {transactions} transactions without signatures: {time:.2?}", blocks.len());
+    println!("  {:8.2} us per transaction", time.as_secs_f64() * 1e6 / transactions as f64);
+    let start = Instant::now();
+    let id = chain.active().at(chain.active().height() / 2).unwrap();
+    chain.invalidate(id, NOW).unwrap();
+    let undone = start.elapsed();
+    println!("  {undone:.2?} to take half of the blocks back");
+    let start = Instant::now();
+    let stats = chain.coin_stats(CoinsHash::MuHash).unwrap();
+    let per_coin = start.elapsed().as_secs_f64() * 1e6 / stats.coins as f64;
+    println!("  {per_coin:.2} us per coin for the muhash of {} coins", stats.coins);
 }
 
 impl Case {

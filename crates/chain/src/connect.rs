@@ -271,3 +271,120 @@ fn remove_outputs(
     }
     Ok(clean)
 }
+
+#[cfg(test)]
+mod tests {
+    use bitcoin::ScriptBuf;
+
+    use super::*;
+    use crate::store::MemoryStore;
+    use crate::testing::{BlockMaker, anyone_can_spend, spend};
+
+    /// A block that spends one coin, the coins after it, and how to take it back.
+    struct Connected {
+        maker: BlockMaker,
+        block: std::sync::Arc<Block>,
+        txids: Vec<Txid>,
+        coins: CoinsCache,
+        undo: BlockUndo,
+        spent: OutPoint,
+    }
+
+    impl Connected {
+        fn new() -> Self {
+            let params = Params::regtest();
+            let mut maker = BlockMaker::new(&params);
+            let spent = OutPoint::new(params.genesis.txdata[0].compute_txid(), 5);
+            let tx = spend(&[(spent, Amount::from_sat(1000))], 2, Amount::ZERO, 1);
+            let (_, block) = maker.make(maker.genesis(), vec![(tx, Amount::ZERO)]);
+            let txids = crate::block::txids(&block);
+            let mut coins = CoinsCache::new([0, 0]);
+            coins.add(spent, Self::coin(), false);
+            let place = Place { tree: maker.tree(), parent: maker.genesis(), hash: block.block_hash() };
+            let view = (&mut coins, &MemoryStore::default());
+            let undo = connect_block(&block, &txids, place, &params, view, Scripts::Assume).unwrap();
+            Self { maker, block, txids, coins, undo, spent }
+        }
+
+        fn coin() -> Coin {
+            let output = TxOut { value: Amount::from_sat(1000), script_pubkey: anyone_can_spend(0) };
+            Coin { output, height: 0, coinbase: false }
+        }
+
+        fn place(&self) -> Place<'_> {
+            Place { tree: self.maker.tree(), parent: self.maker.genesis(), hash: self.block.block_hash() }
+        }
+
+        fn disconnect(&mut self) -> Result<Disconnected, StoreError> {
+            let mut coins = std::mem::take(&mut self.coins);
+            let view = (&mut coins, &MemoryStore::default());
+            let done = disconnect_block(&self.block, &self.txids, self.undo.clone(), self.place(), view);
+            self.coins = coins;
+            done
+        }
+    }
+
+    #[test]
+    fn taking_a_block_back_leaves_the_coins_as_they_were() {
+        let mut case = Connected::new();
+        assert_eq!(case.undo.transactions, [[Connected::coin()]]);
+        assert_eq!(case.coins.peek(&case.spent), None);
+        assert_eq!(case.coins.best_block(), Some(case.block.block_hash()));
+        assert_eq!(case.coins.len(), 3, "two outputs and that of the coinbase; not the commitment");
+
+        assert_eq!(case.disconnect().unwrap(), Disconnected::Clean);
+
+        assert_eq!(case.coins.peek(&case.spent), Some(&Connected::coin()));
+        // And a note to delete the coinbase's output, which an older one below could have had.
+        assert_eq!(case.coins.len(), 2);
+        assert_eq!(case.coins.best_block(), Some(Params::regtest().genesis_hash()));
+    }
+
+    #[test]
+    fn coins_that_are_not_as_the_block_left_them_are_noticed() {
+        let mut case = Connected::new();
+        case.coins.add(case.spent, Connected::coin(), false);
+        assert_eq!(case.disconnect().unwrap(), Disconnected::Unclean, "a spent coin is there");
+
+        let mut case = Connected::new();
+        case.coins.spend(&MemoryStore::default(), &OutPoint::new(case.txids[1], 1)).unwrap();
+        assert_eq!(case.disconnect().unwrap(), Disconnected::Unclean, "an output is missing");
+
+        let mut case = Connected::new();
+        let other = Coin { height: 7, ..Connected::coin() };
+        case.coins.add(OutPoint::new(case.txids[1], 1), other, true);
+        assert_eq!(case.disconnect().unwrap(), Disconnected::Unclean, "an output is another");
+    }
+
+    #[test]
+    fn undo_data_of_another_block_is_damage() {
+        let mut case = Connected::new();
+        case.undo.transactions[0].push(Connected::coin());
+        assert!(matches!(case.disconnect(), Err(StoreError::Corrupt { .. })));
+        let mut case = Connected::new();
+        case.undo.transactions.clear();
+        assert!(matches!(case.disconnect(), Err(StoreError::Corrupt { .. })));
+    }
+
+    #[test]
+    fn outputs_that_nobody_can_spend_are_no_coins() {
+        for (script, kept) in [(vec![0x6a], false), (vec![0x51; 10_001], false), (vec![0x51; 10_000], true)] {
+            assert_eq!(!is_unspendable(&ScriptBuf::from_bytes(script)), kept);
+        }
+    }
+
+    #[test]
+    fn bip30_is_checked_but_on_the_known_chain_and_for_the_known_repeats() {
+        let mut params = Params::main();
+        let maker = BlockMaker::new(&Params::regtest());
+        let place = |hash: &str| Place { tree: maker.tree(), parent: maker.genesis(), hash: hash.parse().unwrap() };
+        let some = place("00000000000a4d0a398161ffc163c503763b1f4360639393e0e4c8e300e0caec");
+        assert!(enforces_bip30(&some, &params), "the repeat is known by height and hash");
+        params.bip34_height = 0;
+        assert!(enforces_bip30(&some, &params), "another block is at the height of BIP34");
+        params.bip34_hash = Params::regtest().genesis_hash();
+        assert!(!enforces_bip30(&some, &params));
+        assert!(is_block(BIP30_REPEATS[0], 91_842, &some.hash));
+        assert!(!is_block(BIP30_REPEATS[0], 91_843, &some.hash));
+    }
+}

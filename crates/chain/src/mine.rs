@@ -74,7 +74,7 @@ pub fn coinbase(height: u32, value: Amount, script_pubkey: ScriptBuf) -> Transac
     script_sig.push(0);
     Transaction {
         version: transaction::Version::TWO,
-        lock_time: LockTime::from_consensus(height - 1),
+        lock_time: LockTime::from_consensus(height.saturating_sub(1)),
         input: vec![TxIn {
             previous_output: OutPoint::null(),
             script_sig: ScriptBuf::from_bytes(script_sig),

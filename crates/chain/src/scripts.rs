@@ -201,6 +201,36 @@ mod tests {
         assert_eq!(check(&[], 4), Ok(()));
     }
 
+    /// Fails inputs 3 and 4, which two threads check at the same time: the slow one when both have begun, and late.
+    struct Race {
+        both: std::sync::Barrier,
+        slow: usize,
+    }
+
+    impl ScriptVerifier for Race {
+        fn verify(&self, _: &PrecomputedTx<'_>, input: usize, _: Flags) -> Result<(), ScriptError> {
+            if input != 3 && input != 4 {
+                return Ok(());
+            }
+            self.both.wait();
+            if input == self.slow {
+                std::thread::sleep(std::time::Duration::from_millis(100));
+            }
+            Err(ScriptError::EvalFalse)
+        }
+    }
+
+    #[test]
+    fn of_two_failures_at_once_the_earlier_in_the_block_counts() {
+        for slow in [3, 4] {
+            let verifier = Arc::new(Race { both: std::sync::Barrier::new(2), slow });
+            let checks = ScriptChecks { verifier, cache: None, threads: 2 };
+            let (tx, spent) = tx(0, 32, &[]);
+            let error = checks.run(vec![Job { tx: &tx, spent }], Flags::NONE, CacheUse::Take).unwrap_err();
+            assert!(error.debug().starts_with("input 3 of "), "{slow} is slow: {error}");
+        }
+    }
+
     #[test]
     fn what_the_mempool_checked_is_not_checked_again() {
         let cache = Arc::new(SigCache::new(1 << 16, [1; 32]));

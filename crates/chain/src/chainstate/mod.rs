@@ -139,6 +139,14 @@ impl<S: Store> ChainState<S> {
         self.best_invalid
     }
 
+    /// Whether an invalid chain has more than six blocks of work more than ours: either this node or many miners are
+    /// wrong about the rules.
+    pub fn large_work_invalid_chain(&self) -> bool {
+        let tip = self.tip();
+        let margin = (0..6).fold(tip.work, |work, _| work + tip.header.work());
+        self.best_invalid.is_some_and(|id| self.tree[id].work > margin)
+    }
+
     /// Whether the node still catches up. Once it has, this stays false.
     pub fn is_initial_block_download(&self) -> bool {
         self.initial_download
@@ -222,6 +230,8 @@ impl<S: Store> ChainState<S> {
     pub fn prune(&mut self, below: u32) -> Result<usize, StoreError> {
         let keep = self.active.height().saturating_sub(crate::params::MIN_BLOCKS_TO_KEEP);
         let hashes = self.store.prunable(below.min(keep))?;
+        // The way to it may be among them.
+        self.goal = None;
         for hash in &hashes {
             if let Some(id) = self.tree.id(hash) {
                 let status = &mut self.tree.entry_mut(id).status;

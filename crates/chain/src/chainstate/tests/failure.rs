@@ -164,6 +164,7 @@ fn an_invalid_chain_is_tried_and_left_and_its_headers_with_it() {
     let greedy = |block: &mut Block| block.txdata[0].output[0].value += Amount::from_sat(1);
     let (bad_id, bad) = rig.maker.make_changed(good_id, vec![], greedy);
     let (_, rest) = rig.maker.run(bad_id, 10);
+    assert!(!rig.chain.large_work_invalid_chain());
     let headers: Vec<_> = [&good, &bad].into_iter().chain(&rest).map(|block| block.header).collect();
     rig.chain.accept_headers(&headers, true, NOW).unwrap();
     assert_eq!(rig.chain.best_header(), rig.id(&rest[9]));
@@ -178,6 +179,7 @@ fn an_invalid_chain_is_tried_and_left_and_its_headers_with_it() {
     assert!(!rig.chain.tree()[rig.id(&good)].status.failed);
     assert_eq!(rig.chain.best_header(), rig.chain.active().tip());
     assert_eq!(rig.chain.best_invalid(), Some(rig.id(&rest[9])));
+    assert!(rig.chain.large_work_invalid_chain(), "117 blocks against 110");
     let names: Vec<&str> = rig.chain.tips().iter().map(|tip| tip.status.name()).collect();
     assert_eq!(names, ["invalid", "active"]);
 }

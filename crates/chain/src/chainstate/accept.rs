@@ -162,7 +162,6 @@ impl<S: Store> ChainState<S> {
         let entry = self.tree.entry_mut(id);
         entry.tx_count = tx_count;
         entry.status.have_data = true;
-        entry.status.have_undo = false;
         entry.status.validity = entry.status.validity.max(Validity::Transactions);
         self.dirty.insert(id);
         let Some(parent) = self.tree[id].parent else { return };

@@ -157,8 +157,6 @@ impl CoinsCache {
 
     fn take_change(&mut self, outpoint: OutPoint, change: Cached) {
         match self.coins.entry(outpoint) {
-            // Made and spent without ever being here.
-            Slot::Vacant(_) if change.fresh && change.coin.is_none() => {}
             Slot::Vacant(slot) => {
                 self.script_bytes += script_len(change.coin.as_ref());
                 self.dirty += 1;

@@ -133,6 +133,11 @@ fn unrequested_blocks_are_kept_only_when_they_may_be_of_use() {
     assert!(!rig.chain.process_block(&weak, source, NOW).unwrap().new);
     assert!(rig.process(&weak).unwrap().new, "asked for");
     assert!(!rig.process(&weak).unwrap().new, "known");
+    let (_, equal) = rig.maker.run(genesis, 3);
+    let headers: Vec<_> = equal.iter().map(|block| block.header).collect();
+    rig.chain.accept_headers(&headers, true, NOW).unwrap();
+    assert!(!rig.chain.process_block(&equal[1], source, NOW).unwrap().new, "less work than the tip");
+    assert!(rig.chain.process_block(&equal[2], source, NOW).unwrap().new, "as much work as the tip");
 
     let (_, far) = rig.maker.run(genesis, 300);
     let headers: Vec<_> = far.iter().map(|block| block.header).collect();

@@ -140,6 +140,21 @@ fn a_crash_at_any_write_replays_to_the_same_coins() {
 }
 
 #[test]
+fn what_is_written_is_not_written_again() {
+    let store = Recorded::default();
+    let history = Rc::clone(&store.history);
+    let mut chain = open(store);
+    chain.process_block(&blocks()[0], Source::REQUESTED, NOW).unwrap();
+    let mut writes = |mode| {
+        let before = history.borrow().len();
+        chain.flush(mode).unwrap();
+        history.borrow().len() - before
+    };
+    let flushes = [FlushMode::Index, FlushMode::Index, FlushMode::Full, FlushMode::Full, FlushMode::Index];
+    assert_eq!(flushes.map(&mut writes), [1, 0, 1, 0, 0]);
+}
+
+#[test]
 fn with_the_index_flushed_no_block_is_lost() {
     let blocks = blocks();
     let mut chain = open(MemoryStore::default());

@@ -157,6 +157,17 @@ fn nothing_is_built_on_an_invalid_block() {
 }
 
 #[test]
+fn a_body_that_fits_its_header_and_breaks_a_rule_of_its_place_marks_it() {
+    let (mut rig, tip, _) = mature();
+    let other_height = |block: &mut Block| block.txdata[0].input[0].script_sig = ScriptBuf::from_bytes(vec![1, 1]);
+    let (id, bad) = rig.maker.make_changed(tip, vec![], other_height);
+    assert_eq!(rig.reason(&bad), "bad-cb-height");
+    assert!(rig.chain.tree()[rig.id(&bad)].status.failed);
+    let (_, child) = rig.maker.make(id, vec![]);
+    assert_eq!(rig.reason(&child), "bad-prevblk");
+}
+
+#[test]
 fn an_invalid_chain_is_tried_and_left_and_its_headers_with_it() {
     let (mut rig, tip, blocks) = mature();
     let fork = rig.maker.tree().ancestor(tip, 105).unwrap();

@@ -1,7 +1,7 @@
 //! Making the best chain of the blocks that there are.
 
 use super::{ChainState, Event};
-use crate::error::{BlockResult, ChainError};
+use crate::error::ChainError;
 use crate::store::Store;
 use crate::tree::BlockId;
 
@@ -111,12 +111,8 @@ impl<S: Store> ChainState<S> {
             for id in path {
                 match self.connect_tip(id, now) {
                     Ok(()) => {}
-                    Err(ChainError::Invalid(error)) => {
-                        if error.result() != BlockResult::Mutated {
-                            self.chain_failed(top);
-                        }
-                        return Ok(Step::Invalid);
-                    }
+                    // The block is marked, and all that build on it.
+                    Err(ChainError::Invalid(_)) => return Ok(Step::Invalid),
                     Err(error) => return Err(error),
                 }
                 self.candidates.prune(&self.tree, id);

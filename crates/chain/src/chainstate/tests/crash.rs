@@ -226,3 +226,20 @@ fn pruned_blocks_are_gone_but_the_chain_goes_on() {
     assert_eq!(chain.active().height(), 301);
     assert_eq!(chain.tip().chain_tx_count, 302);
 }
+
+#[test]
+fn a_branch_whose_bodies_were_pruned_is_not_tried() {
+    let mut rig = Rig::regtest();
+    let (tip, _) = rig.grow(rig.maker.genesis(), 300);
+    let fork = rig.maker.tree().ancestor(tip, 2).unwrap();
+    let (_, branch) = rig.maker.run(fork, 300);
+    branch[..8].iter().for_each(|block| {
+        rig.process(block).unwrap();
+    });
+    rig.chain.prune(1000).unwrap();
+    branch[8..].iter().for_each(|block| {
+        rig.process(block).unwrap();
+    });
+    assert_eq!(rig.chain.active().tip(), rig.chain.tree().id(&rig.maker.tree()[tip].hash).unwrap());
+    assert_eq!(rig.chain.best_header(), rig.id(&branch[299]));
+}

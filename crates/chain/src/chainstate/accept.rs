@@ -71,6 +71,14 @@ impl<S: Store> ChainState<S> {
     }
 
     fn accept_header(&mut self, header: &Header, min_pow_checked: bool, now: i64) -> Result<BlockId, BlockError> {
+        let result = self.try_accept_header(header, min_pow_checked, now);
+        if let Err(error) = &result {
+            self.events.push(Event::HeaderRefused { header: *header, error: error.clone() });
+        }
+        result
+    }
+
+    fn try_accept_header(&mut self, header: &Header, min_pow_checked: bool, now: i64) -> Result<BlockId, BlockError> {
         let hash = header.block_hash();
         if let Some(known) = self.tree.id(&hash) {
             return if self.tree[known].status.failed { Err(known_invalid(&hash)) } else { Ok(known) };

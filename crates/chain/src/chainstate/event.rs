@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use bitcoin::block::Header;
 use bitcoin::{Block, BlockHash, Txid};
 
-use crate::error::BlockError;
+use crate::error::{BlockError, BlockResult};
 use crate::tree::BlockId;
 use crate::undo::BlockUndo;
 
@@ -17,6 +18,13 @@ pub enum Event {
     HeaderTip {
         /// The header.
         id: BlockId,
+    },
+    /// A header was refused, alone or with its block. [`Event::refusal_message`] words it for the log.
+    HeaderRefused {
+        /// The header.
+        header: Header,
+        /// Why.
+        error: BlockError,
     },
     /// A block was found valid or invalid: the answer to whoever sent it. Comes once for a block that is refused when
     /// it arrives, and at each attempt to connect it.
@@ -61,4 +69,25 @@ pub enum Event {
         /// Whether the node still catches up.
         initial_download: bool,
     },
+}
+
+impl Event {
+    /// Core's line in the log about a header that was refused; `None` for other events.
+    pub fn refusal_message(&self) -> Option<String> {
+        let Self::HeaderRefused { header, error } = self else { return None };
+        let (hash, parent) = (header.block_hash(), header.prev_blockhash);
+        Some(match error.result() {
+            BlockResult::CachedInvalid => format!("AcceptBlockHeader: block {hash} is marked invalid"),
+            BlockResult::MissingPrev => format!("header {hash} has prev block not found: {parent}"),
+            BlockResult::InvalidPrev => format!("header {hash} has prev block invalid: {parent}"),
+            BlockResult::HeaderLowWork => format!(
+                "AcceptBlockHeader: not adding new block header {hash}, missing anti-dos proof-of-work validation"
+            ),
+            _ => {
+                let check =
+                    if error.reason() == "high-hash" { "CheckBlockHeader" } else { "ContextualCheckBlockHeader" };
+                format!("AcceptBlockHeader: Consensus::{check}: {hash}, {error}")
+            }
+        })
+    }
 }

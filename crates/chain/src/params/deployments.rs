@@ -48,8 +48,6 @@ impl Buried {
 pub enum Deployment {
     /// Does nothing; for tests of the voting.
     TestDummy,
-    /// Taproot (BIP341, BIP342), kept for what it reports: its rules hold from the first block on.
-    Taproot,
 }
 
 impl Deployment {
@@ -57,13 +55,12 @@ impl Deployment {
     pub fn name(self) -> &'static str {
         match self {
             Self::TestDummy => "testdummy",
-            Self::Taproot => "taproot",
         }
     }
 
     /// The deployment by its name.
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::TestDummy, Self::Taproot].into_iter().find(|d| d.name() == name)
+        [Self::TestDummy].into_iter().find(|deployment| deployment.name() == name)
     }
 }
 

@@ -29,15 +29,7 @@ impl Params {
             csv_height: 419_328,
             segwit_height: 481_824,
             min_bip9_warning_height: 711_648,
-            deployments: vec![
-                test_dummy(VersionBits::NEVER_ACTIVE, 1815, 2016),
-                VersionBits {
-                    start_time: 1_619_222_400,
-                    timeout: 1_628_640_000,
-                    min_activation_height: 709_632,
-                    ..taproot(1815, 2016)
-                },
-            ],
+            deployments: vec![test_dummy(VersionBits::NEVER_ACTIVE, 1815, 2016)],
             minimum_chain_work: work("0000000000000000000000000000000000000001128750f82f4c366153a3a030"),
             assume_valid: hash("00000000000000000000ccebd6d74d9194d8dcdc1d177c478e094bfad51ba5ac"),
             magic: Magic::BITCOIN,
@@ -69,7 +61,7 @@ impl Params {
         Self {
             allow_min_difficulty_blocks: true,
             enforce_bip94: true,
-            deployments: vec![test_dummy(VersionBits::NEVER_ACTIVE, 1512, 2016), taproot(1512, 2016)],
+            deployments: vec![test_dummy(VersionBits::NEVER_ACTIVE, 1512, 2016)],
             minimum_chain_work: work("0000000000000000000000000000000000000000000009a0fe15d0177d086304"),
             assume_valid: hash("0000000002368b1e4ee27e2e85676ae6f9f9e69579b29093e9a82c170bf7cf8a"),
             magic: Magic::from_bytes([0x1c, 0x16, 0x3f, 0x28]),
@@ -114,7 +106,7 @@ impl Params {
             magic: Magic::from_bytes([digest[0], digest[1], digest[2], digest[3]]),
             signet_challenge: Some(challenge),
             pow_limit: target("00000377ae000000000000000000000000000000000000000000000000000000"),
-            deployments: vec![test_dummy(VersionBits::NEVER_ACTIVE, 1815, 2016), taproot(1815, 2016)],
+            deployments: vec![test_dummy(VersionBits::NEVER_ACTIVE, 1815, 2016)],
             default_port: 38_333,
             default_rpc_port: 38_332,
             name: "signet",
@@ -134,7 +126,7 @@ impl Params {
             pow_target_timespan: 24 * 60 * 60,
             allow_min_difficulty_blocks: true,
             no_retargeting: true,
-            deployments: vec![test_dummy(0, 108, 144), taproot(108, 144)],
+            deployments: vec![test_dummy(0, 108, 144)],
             prune_after_height: 1000,
             headers_sync: HeadersSyncParams { commitment_period: 275, redownload_buffer_size: 7017 },
             mockable: true,
@@ -193,15 +185,6 @@ fn test_dummy(start_time: i64, threshold: u32, period: u32) -> VersionBits {
         min_activation_height: 0,
         period,
         threshold,
-    }
-}
-
-fn taproot(threshold: u32, period: u32) -> VersionBits {
-    VersionBits {
-        deployment: Deployment::Taproot,
-        bit: 2,
-        start_time: VersionBits::ALWAYS_ACTIVE,
-        ..test_dummy(0, threshold, period)
     }
 }
 

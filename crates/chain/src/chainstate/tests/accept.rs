@@ -72,6 +72,20 @@ fn headers_are_refused_with_cores_reasons() {
         unsolved.nonce += 1;
     }
     assert_eq!(reason(unsolved, true), expect("high-hash", BlockResult::InvalidHeader));
+
+    let hash = unsolved.block_hash();
+    let messages: Vec<String> = rig.chain.drain_events().iter().map(|event| event.refusal_message().unwrap()).collect();
+    assert_eq!(
+        messages,
+        [
+            format!("header {} has prev block not found: {}", blocks[1].block_hash(), blocks[0].block_hash()),
+            format!(
+                "AcceptBlockHeader: not adding new block header {}, missing anti-dos proof-of-work validation",
+                blocks[0].block_hash()
+            ),
+            format!("AcceptBlockHeader: Consensus::CheckBlockHeader: {hash}, high-hash, proof of work failed"),
+        ]
+    );
 }
 
 #[test]

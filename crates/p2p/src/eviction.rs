@@ -157,7 +157,7 @@ mod tests {
         // Sixty honest ones of as many groups, then a hundred of one group.
         peers.extend((60..160).map(|number| Candidate { keyed_group: 7_777, ..candidate(number) }));
         let evicted = select(peers).unwrap();
-        assert_eq!(evicted, PeerId(159));
+        assert!((100..160).contains(&evicted.0), "{evicted}");
     }
 
     #[test]

@@ -6,6 +6,11 @@ use bitcoin::{CompactTarget, Target, Work};
 
 const NO_WORK: [u8; 32] = [0; 32];
 
+/// The limit that is none. (`Target::MAX` is that of mainnet.)
+fn any_target() -> Target {
+    Target::from_be_bytes([0xff; 32])
+}
+
 /// The target that a header claims, if it is one that the network allows.
 fn derive_target(bits: CompactTarget, limit: Target) -> Option<Target> {
     let bits = bits.to_consensus();
@@ -28,7 +33,7 @@ pub(crate) fn has_valid_proof_of_work(headers: &[Header], params: &Params) -> bo
 
 /// The work of a header (Core's `GetBlockProof`); none for a target that cannot be.
 pub(crate) fn proof(bits: CompactTarget) -> Work {
-    derive_target(bits, Target::MAX).map_or(Work::from_be_bytes(NO_WORK), Target::to_work)
+    derive_target(bits, any_target()).map_or(Work::from_be_bytes(NO_WORK), Target::to_work)
 }
 
 /// A sum that cannot overflow: headers may claim anything.
@@ -57,7 +62,7 @@ pub(crate) fn sub(one: Work, two: Work) -> Work {
 fn quadruple(target: Target) -> Target {
     let bytes = target.to_be_bytes();
     if bytes[0] >= 0x40 {
-        return Target::MAX;
+        return any_target();
     }
     let mut shifted = [0; 32];
     for index in 0..32 {
@@ -91,7 +96,7 @@ pub(crate) fn permitted_difficulty_transition(
         return old == new;
     }
     let rounded = |target: Target| Target::from_compact(target.min(params.pow_limit).to_compact_lossy());
-    let (Some(observed), old) = (derive_target(new, Target::MAX), Target::from_compact(old)) else { return false };
+    let (Some(observed), old) = (derive_target(new, any_target()), Target::from_compact(old)) else { return false };
     rounded(quarter(old)) <= observed && observed <= rounded(quadruple(old))
 }
 

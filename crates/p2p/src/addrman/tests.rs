@@ -1,4 +1,5 @@
 use super::*;
+use bitcoin::hashes::{Hash, sha256d};
 use proptest::prelude::*;
 use std::collections::HashSet;
 
@@ -151,8 +152,8 @@ proptest! {
     #[test]
     fn any_bytes_are_read_without_a_panic(mut bytes in prop::collection::vec(any::<u8>(), 0..400)) {
         bytes.splice(0..0, [VERSION_BYTE]);
-        let checksum = bitcoin::hashes::Hash::hash(&bytes);
-        bytes.extend(bitcoin::hashes::sha256d::Hash::to_byte_array(checksum));
+        let checksum = sha256d::Hash::hash(&bytes).to_byte_array();
+        bytes.extend(checksum);
         let _ = AddressBook::load(&bytes, [0; 32]);
     }
 }

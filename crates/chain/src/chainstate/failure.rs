@@ -93,7 +93,6 @@ impl<S: Store> ChainState<S> {
             self.candidates.remove(&self.tree, id);
             self.mark_failed(id);
         }
-        self.add_missing_candidates();
         self.chain_failed(last);
         if self.active.tip() != start {
             let tip = self.active.tip();
@@ -108,16 +107,6 @@ impl<S: Store> ChainState<S> {
         self.candidates.remove(&self.tree, id);
         self.mark_failed(id);
         false
-    }
-
-    /// Every block that is whole, valid and not worse than the tip is a candidate.
-    fn add_missing_candidates(&mut self) {
-        for id in self.tree.ids() {
-            let entry = &self.tree[id];
-            if entry.status.is_valid(Validity::Transactions) && entry.chain_tx_count > 0 {
-                self.try_candidate(id);
-            }
-        }
     }
 
     /// Takes back the mark of a block, of all before it and of all that build on it. Follow with

@@ -243,3 +243,50 @@ fn a_branch_whose_bodies_were_pruned_is_not_tried() {
     assert_eq!(rig.chain.active().tip(), rig.chain.tree().id(&rig.maker.tree()[tip].hash).unwrap());
     assert_eq!(rig.chain.best_header(), rig.id(&branch[299]));
 }
+
+#[test]
+fn blocks_that_wait_for_another_wait_after_a_restart_too() {
+    let mut rig = Rig::regtest();
+    let (_, blocks) = rig.maker.run(rig.maker.genesis(), 5);
+    let headers: Vec<_> = blocks.iter().map(|block| block.header).collect();
+    rig.chain.accept_headers(&headers, true, NOW).unwrap();
+    blocks[1..].iter().for_each(|block| {
+        rig.process(block).unwrap();
+    });
+    rig.chain.flush(FlushMode::Full).unwrap();
+    rig.chain = open(rig.chain.into_store());
+    rig.chain.activate_best_chain(NOW).unwrap();
+    assert_eq!(rig.chain.active().height(), 0);
+    rig.process(&blocks[0]).unwrap();
+    assert_eq!(rig.tip(), blocks[4].block_hash());
+}
+
+#[test]
+fn what_builds_on_a_failed_block_has_failed_whatever_the_index_says() {
+    let mut rig = Rig::regtest();
+    let (_, blocks) = rig.grow(rig.maker.genesis(), 3);
+    rig.chain.flush(FlushMode::Full).unwrap();
+    let records = rig.chain.store().index().unwrap();
+    let mut store = rig.chain.into_store();
+    let mut record = *records.iter().find(|record| record.header == blocks[1].header).unwrap();
+    record.status.failed = true;
+    let best_block = Some(blocks[0].block_hash());
+    store.commit(Batch { index: &[record], best_block, ..Batch::default() }).unwrap();
+    let chain = open(store);
+    assert!(chain.tree().get(&blocks[2].block_hash()).unwrap().status.failed);
+    assert_eq!(chain.tree()[chain.best_header()].hash, blocks[0].block_hash());
+}
+
+#[test]
+fn coins_that_are_not_those_of_the_tip_stop_a_reorganisation() {
+    let mut rig = Rig::regtest();
+    let (_, blocks) = rig.grow(rig.maker.genesis(), 2);
+    rig.chain.flush(FlushMode::Full).unwrap();
+    let mut store = rig.chain.into_store();
+    let (coin, _) = coinbase_of(&blocks[1]);
+    store.commit(Batch { coins: vec![(&coin, None)], ..Batch::default() }).unwrap();
+    let mut chain = open(store);
+    let tip = chain.active().tip();
+    let error = chain.invalidate(tip, NOW).unwrap_err();
+    assert_eq!(error.to_string(), format!("corrupt coins: not as block {} had left them", blocks[1].block_hash()));
+}

@@ -109,21 +109,24 @@ fn assumed_valid_scripts_are_not_checked_when_deep_enough() {
         tx.input[0].script_sig = bitcoin::ScriptBuf::from_bytes(vec![0x6a]);
         rig.maker.make(tip, vec![(tx, fee)])
     };
-    for (above, connected) in [(2100, true), (100, false)] {
+    for (above, on_chain, connected) in [(2100, true, true), (100, true, false), (2100, false, false)] {
         let mut params = Params::regtest();
         let mut maker = Rig::regtest();
         let (tip, blocks) = maker.maker.run(maker.maker.genesis(), 101);
         let (bad_id, bad) = bad_script(&mut maker, tip, &blocks[0]);
         let (_, rest) = maker.maker.run(bad_id, above);
-        params.assume_valid = rest[50].block_hash();
+        let (_, beside) = maker.maker.run(tip, 60);
+        params.assume_valid = if on_chain { rest[50].block_hash() } else { beside[50].block_hash() };
         let mut rig = Rig { chain: ChainState::open(params, MemoryStore::default(), options(), NOW).unwrap(), ..maker };
         let all = || blocks.iter().chain([&bad]).chain(&rest);
         let headers: Vec<_> = all().map(|block| block.header).collect();
+        rig.chain.accept_headers(&headers, true, NOW).unwrap();
+        let headers: Vec<_> = beside.iter().map(|block| block.header).collect();
         rig.chain.accept_headers(&headers, true, NOW).unwrap();
         // Two weeks of work are 2016 blocks of ten minutes.
         blocks.iter().for_each(|block| {
             rig.process(block).unwrap();
         });
-        assert_eq!(rig.reason(&bad) == "ok", connected, "{above} blocks above");
+        assert_eq!(rig.reason(&bad) == "ok", connected, "{above} blocks above, {on_chain}");
     }
 }

@@ -20,7 +20,7 @@ impl Network {
             self.net(format!("Unexpected block message received from peer {id}"));
             return Ok(());
         }
-        let block: Block = reader.consensus()?;
+        let block = reader.block()?;
         let hash = block.block_hash();
         self.net(format!("received block {hash} peer={id}"));
         let parent = host.header(&block.header.prev_blockhash);

@@ -33,7 +33,7 @@ impl Network {
         if host.is_initial_block_download() {
             return Ok(());
         }
-        let tx: Arc<Transaction> = Arc::new(reader.consensus()?);
+        let tx: Arc<Transaction> = Arc::new(reader.transaction()?);
         let (txid, wtxid) = (tx.compute_txid(), tx.compute_wtxid());
         let peer = self.peer_mut(id);
         let known = if peer.wtxid_relay { wtxid.to_byte_array() } else { txid.to_byte_array() };

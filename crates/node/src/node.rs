@@ -8,7 +8,7 @@ use crate::conf::Settings;
 use crate::rpc::ActiveCalls;
 
 /// All that the validation thread owns.
-pub struct Node {
+pub(crate) struct Node {
     /// Chain and mempool.
     pub(crate) backend: Backend,
     /// The peers.
@@ -46,7 +46,7 @@ impl Node {
         let now = self.time();
         let events: Vec<ChainEvent> = self.backend.take_events();
         for event in events {
-            self.net.handle_chain_event(event, now, &mut self.backend);
+            self.net.handle_chain_event(event, now, &self.backend);
         }
     }
 }

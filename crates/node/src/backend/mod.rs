@@ -21,10 +21,10 @@ pub(crate) use context::Context;
 use convert::chain_event;
 
 /// The chain as the node keeps it.
-pub type Chain = ChainState<DiskStore>;
+pub(crate) type Chain = ChainState<DiskStore>;
 
 /// Chain, mempool and indexes of a node.
-pub struct Backend {
+pub(crate) struct Backend {
     /// The chain.
     pub(crate) chain: Chain,
     /// Transactions that wait.
@@ -220,10 +220,10 @@ impl Backend {
         txid: &Txid,
         block: Option<BlockId>,
     ) -> Option<(Arc<Transaction>, Option<BlockId>)> {
-        if block.is_none() {
-            if let Some(tx) = self.mempool.get(txid) {
-                return Some((tx, None));
-            }
+        if block.is_none()
+            && let Some(tx) = self.mempool.get(txid)
+        {
+            return Some((tx, None));
         }
         let id = match block {
             Some(id) => id,

@@ -76,7 +76,7 @@ impl Connection {
             }
             let now = self.transport.info();
             if info.as_ref() != Some(&now) {
-                info = Some(now.clone());
+                info = Some(now);
                 self.tell(PeerEvent::Transport(now)).await;
             }
             let (mut reader, mut writer) = self.stream.split();
@@ -98,7 +98,7 @@ impl Connection {
                         waiting -= count;
                         let first = outgoing.front_mut().expect("something was written of it");
                         first.written += count;
-                        let kind = first.kind.clone();
+                        let kind = first.kind;
                         if first.written == first.bytes.len() {
                             outgoing.pop_front();
                         }

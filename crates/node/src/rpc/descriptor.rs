@@ -258,6 +258,6 @@ mod tests {
         assert!(infer("0014751e76e8199196d454941c45d1b3a323f1433bd6").starts_with("addr(bcrt1q"));
         let key = "79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798";
         assert!(infer(&format!("5120{key}")).starts_with(&format!("rawtr({key})#")));
-        assert!(infer(&format!("5121{}51ae", format!("02{key}"))).starts_with("multi(1,02"));
+        assert!(infer(&format!("512102{key}51ae")).starts_with("multi(1,02"));
     }
 }

@@ -5,11 +5,11 @@ use crate::json::Json;
 /// An error that a method gives back.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message} ({code})")]
-pub struct RpcError {
+pub(super) struct RpcError {
     /// One of the codes below.
-    pub code: i32,
+    pub(super) code: i32,
     /// What went wrong, in Bitcoin Core's words.
-    pub message: String,
+    pub(super) message: String,
 }
 
 macro_rules! codes {
@@ -17,7 +17,7 @@ macro_rules! codes {
         impl RpcError {
             $($(#[$doc])*
             #[must_use]
-            pub fn $name(message: impl Into<String>) -> Self {
+            pub(super) fn $name(message: impl Into<String>) -> Self {
                 Self { code: $code, message: message.into() }
             })*
         }
@@ -49,8 +49,6 @@ codes! {
     verify_rejected = -26;
     /// A transaction that is in the chain already.
     already_in_utxo_set = -27;
-    /// The node is still starting.
-    warmup = -28;
     /// No such peer.
     peer_not_connected = -29;
     /// Not an IP address or subnet.
@@ -59,8 +57,6 @@ codes! {
     peer_already_added = -23;
     /// The peer was not added.
     peer_not_added = -24;
-    /// Networking is off.
-    p2p_disabled = -31;
     /// The node is not connected.
     not_connected = -9;
     /// The node has no blocks yet.
@@ -80,4 +76,4 @@ impl From<RpcError> for Json {
 }
 
 /// What a method gives back.
-pub type RpcResult = Result<Json, RpcError>;
+pub(super) type RpcResult = Result<Json, RpcError>;

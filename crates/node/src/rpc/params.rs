@@ -118,8 +118,9 @@ pub(crate) fn amount(value: &Json) -> Result<Amount, RpcError> {
         Json::Number(text) | Json::String(text) => text,
         _ => return Err(RpcError::type_error("Amount is not a number or string")),
     };
-    let satoshi = satoshi(text).ok_or_else(|| RpcError::type_error("Invalid amount"))?;
-    if satoshi > 21_000_000 * COIN {
+    let (negative, digits) = text.strip_prefix('-').map_or((false, text.as_str()), |digits| (true, digits));
+    let satoshi = satoshi(digits).ok_or_else(|| RpcError::type_error("Invalid amount"))?;
+    if satoshi > 21_000_000 * COIN || (negative && satoshi > 0) {
         return Err(RpcError::type_error("Amount out of range"));
     }
     Ok(Amount::from_sat(satoshi))
@@ -146,7 +147,7 @@ fn satoshi(text: &str) -> Option<u64> {
         scale -= 1;
     }
     while scale < 0 {
-        if value % 10 != 0 {
+        if !value.is_multiple_of(10) {
             return None;
         }
         value /= 10;

@@ -42,23 +42,16 @@ pub(super) struct Argument {
     pub(super) name: &'static str,
     pub(super) kind: Kind,
     pub(super) required: bool,
-    /// Only by name: it becomes a member of the options object that follows.
-    pub(super) named_only: bool,
 }
 
 /// A parameter that must be given.
 pub(super) const fn required(name: &'static str, kind: Kind) -> Argument {
-    Argument { name, kind, required: true, named_only: false }
+    Argument { name, kind, required: true }
 }
 
 /// A parameter that may be left out.
 pub(super) const fn optional(name: &'static str, kind: Kind) -> Argument {
-    Argument { name, kind, required: false, named_only: false }
-}
-
-/// A member of the options object that follows, which a caller may also name directly.
-pub(super) const fn option(name: &'static str) -> Argument {
-    Argument { name, kind: Kind::Any, required: false, named_only: true }
+    Argument { name, kind, required: false }
 }
 
 /// A method.
@@ -77,7 +70,7 @@ impl Method {
     pub(super) fn usage(&self) -> String {
         let mut usage = self.name.to_owned();
         let mut open = false;
-        for argument in self.arguments.iter().filter(|argument| !argument.named_only) {
+        for argument in self.arguments {
             if !argument.required && !open {
                 usage.push_str(" (");
                 open = true;
@@ -112,7 +105,7 @@ impl Method {
             Json::Array(values) => values,
             _ => Vec::new(),
         };
-        let positional: Vec<&Argument> = self.arguments.iter().filter(|argument| !argument.named_only).collect();
+        let positional = self.arguments;
         let needed = positional.iter().rposition(|argument| argument.required).map_or(0, |at| at + 1);
         if values.len() < needed || values.len() > positional.len() {
             return Err(RpcError::misc(self.help_text()));
@@ -151,34 +144,19 @@ impl Method {
         }
         let mut values: Vec<Json> = Vec::new();
         let (mut hole, mut initial_hole, mut first) = (0, 0, None);
-        let mut options: Vec<(String, Json)> = Vec::new();
         for argument in self.arguments {
             let at = argument.name.split('|').find_map(|name| given.iter().position(|(known, _)| known == name));
-            if argument.named_only {
-                options.extend(at.map(|at| given.remove(at)));
-                continue;
-            }
-            if at.is_none() && options.is_empty() {
+            let Some(at) = at else {
                 hole += 1;
                 if values.is_empty() {
                     initial_hole = hole;
                 }
                 continue;
-            }
+            };
             values.extend((0..hole).map(|_| Json::Null));
             hole = 0;
             first = first.or(Some(argument.name));
-            if let Some(at) = at {
-                let (name, value) = given.remove(at);
-                if let Some((other, _)) = options.first() {
-                    return Err(RpcError::invalid_parameter(format!(
-                        "Parameter {name} conflicts with parameter {other}"
-                    )));
-                }
-                values.push(value);
-            } else {
-                values.push(Json::Object(std::mem::take(&mut options)));
-            }
+            values.push(given.remove(at).1);
         }
         if let Some(at) = given.iter().position(|(name, value)| name == "args" && matches!(value, Json::Array(_))) {
             let (_, Json::Array(mut positional)) = given.remove(at) else { return Ok(values) };

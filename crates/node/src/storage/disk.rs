@@ -23,6 +23,9 @@ const MAX_FILE_SIZE: u64 = 0x800_0000;
 /// The same with `-fastprune`.
 const SMALL_FILE_SIZE: u64 = 0x1_0000;
 
+/// Bytes of a coin with its key, about.
+const COIN_SIZE: u64 = 60;
+
 /// Where and how to keep a chain.
 #[derive(Debug, Clone)]
 pub struct StoreOptions {
@@ -235,7 +238,7 @@ impl DiskStore {
             write.insert(&self.index, record.header.block_hash().to_byte_array(), record.encode());
         }
         for (outpoint, coin) in batch.coins {
-            let key = coin_key(&outpoint);
+            let key = coin_key(outpoint);
             match coin {
                 Some(coin) => {
                     let mut bytes = Vec::with_capacity(48);
@@ -408,6 +411,7 @@ impl Store for DiskStore {
     }
 
     fn coins_size(&self) -> u64 {
-        self.coins.disk_space()
+        // What was written last is in the journal only, where it has no size of its own.
+        self.coins.disk_space().max(COIN_SIZE * self.coins.approximate_len() as u64)
     }
 }

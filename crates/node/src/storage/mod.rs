@@ -8,6 +8,8 @@
 mod disk;
 mod files;
 mod lock;
+#[cfg(test)]
+mod tests;
 
 pub use disk::{DiskStore, StoreOptions};
 pub use lock::{FolderLock, LockError};

@@ -1,7 +1,7 @@
 //! What the chain is: tips, figures, soft forks; and orders about it.
 
 use bitcoin::Network;
-use pumasi_chain::params::{Buried, Deployment};
+use pumasi_chain::params::Buried;
 use pumasi_chain::versionbits;
 
 use super::{Argument, Kind, Method, chain_error, known_block, optional, required};
@@ -183,10 +183,9 @@ fn deployments(node: &mut Node, params: &Params) -> RpcResult {
             .with("height", height);
         all.push(fork.name(), view);
     }
-    for deployment in [Deployment::TestDummy] {
-        let info = chain.deployment_info(deployment, id);
-        if let (Some(rules), Some(info)) = (chain.params().deployment(deployment), info) {
-            all.push(deployment.name(), bip9(rules, &info));
+    for rules in &chain.params().deployments {
+        if let Some(info) = chain.deployment_info(rules.deployment, id) {
+            all.push(rules.deployment.name(), bip9(rules, &info));
         }
     }
     Ok(Json::object()

@@ -30,7 +30,11 @@ pub(super) fn is_active(host: &dyn Host, header: &HeaderInfo) -> bool {
 
 /// The last header that a chain shares with the active one: binary search, since what is shared is a prefix.
 fn fork_with_active(host: &dyn Host, header: &HeaderInfo) -> Option<HeaderInfo> {
-    let (mut low, mut high) = (0, header.height.min(host.tip().height));
+    let tip = host.tip();
+    if contains(host, header, &tip) {
+        return Some(tip);
+    }
+    let (mut low, mut high) = (0, header.height.min(tip.height));
     while low < high {
         let middle = low + (high - low).div_ceil(2);
         let shared = host.ancestor(&header.hash, middle).is_some_and(|ancestor| is_active(host, &ancestor));

@@ -174,6 +174,8 @@ pub(crate) struct TestHost {
     /// Of these, blocks that are there with all their ancestors.
     candidates: BTreeSet<Rank>,
     active: Vec<BlockHash>,
+    /// The first chain of headers that came, to find ancestors fast.
+    line: Vec<BlockHash>,
     mempool: BTreeMap<Wtxid, (Arc<Transaction>, u64)>,
     known_txids: HashSet<Txid>,
     sequence: u64,
@@ -197,6 +199,7 @@ impl TestHost {
             candidates: BTreeSet::from([entry.rank()]),
             entries: HashMap::from([(hash, entry)]),
             active: vec![hash],
+            line: vec![hash],
             mempool: BTreeMap::new(),
             known_txids: HashSet::from([coin(0).txid]),
             sequence: 1,
@@ -254,6 +257,9 @@ impl TestHost {
         self.sequence += 1;
         let entry = Entry { header: *header, info, block: None, sequence: self.sequence };
         self.headers.insert(entry.rank());
+        if self.line.last() == Some(&header.prev_blockhash) {
+            self.line.push(hash);
+        }
         self.children.entry(header.prev_blockhash).or_default().push(hash);
         self.entries.insert(hash, entry);
         Ok(info)
@@ -374,6 +380,9 @@ impl Host for TestHost {
         while walk.height > height {
             if self.active.get(walk.height as usize) == Some(&walk.hash) {
                 return self.active_block(height);
+            }
+            if self.line.get(walk.height as usize) == Some(&walk.hash) {
+                return self.header(&self.line[height as usize]);
             }
             walk = self.header(&walk.prev)?;
         }

@@ -129,11 +129,14 @@ impl Scripted {
         self.work();
     }
 
+    /// Works until nothing is left to do, and once more: peers take turns in any order.
     pub(super) fn work(&mut self) {
         for _ in 0..300 {
             let more = self.net.work(self.now, &mut self.host);
             self.drain();
             if !more {
+                self.net.work(self.now, &mut self.host);
+                self.drain();
                 return;
             }
         }

@@ -19,12 +19,21 @@ pub enum Event {
         /// The header.
         id: BlockId,
     },
-    /// A header was refused, alone or with its block. [`Event::refusal_message`] words it for the log.
+    /// A header was refused, alone or with its block.
     HeaderRefused {
         /// The header.
         header: Header,
         /// Why.
         error: BlockError,
+    },
+    /// From this block on scripts are checked, or not checked, and it was otherwise before.
+    ScriptChecks {
+        /// The block, which is being connected.
+        hash: BlockHash,
+        /// Its height.
+        height: u32,
+        /// Why they are checked, in Core's words; none when they are assumed valid.
+        reason: Option<&'static str>,
     },
     /// A block was found valid or invalid: the answer to whoever sent it. Comes once for a block that is refused when
     /// it arrives, and at each attempt to connect it.
@@ -72,22 +81,33 @@ pub enum Event {
 }
 
 impl Event {
-    /// Core's line in the log about a header that was refused; `None` for other events.
-    pub fn refusal_message(&self) -> Option<String> {
-        let Self::HeaderRefused { header, error } = self else { return None };
-        let (hash, parent) = (header.block_hash(), header.prev_blockhash);
-        Some(match error.result() {
-            BlockResult::CachedInvalid => format!("AcceptBlockHeader: block {hash} is marked invalid"),
-            BlockResult::MissingPrev => format!("header {hash} has prev block not found: {parent}"),
-            BlockResult::InvalidPrev => format!("header {hash} has prev block invalid: {parent}"),
-            BlockResult::HeaderLowWork => format!(
-                "AcceptBlockHeader: not adding new block header {hash}, missing anti-dos proof-of-work validation"
-            ),
-            _ => {
-                let check =
-                    if error.reason() == "high-hash" { "CheckBlockHeader" } else { "ContextualCheckBlockHeader" };
-                format!("AcceptBlockHeader: Consensus::{check}: {hash}, {error}")
+    /// Core's line in the log; `None` for events that Core does not write of, or writes of with more than is known here.
+    pub fn log_message(&self) -> Option<String> {
+        match self {
+            Self::HeaderRefused { header, error } => Some(refusal_message(header, error)),
+            Self::ScriptChecks { hash, height, reason: Some(reason) } => {
+                Some(format!("Enabling script verification at block #{height} ({hash}): {reason}."))
             }
-        })
+            Self::ScriptChecks { hash, height, reason: None } => {
+                Some(format!("Disabling script verification at block #{height} ({hash})."))
+            }
+            _ => None,
+        }
+    }
+}
+
+fn refusal_message(header: &Header, error: &BlockError) -> String {
+    let (hash, parent) = (header.block_hash(), header.prev_blockhash);
+    match error.result() {
+        BlockResult::CachedInvalid => format!("AcceptBlockHeader: block {hash} is marked invalid"),
+        BlockResult::MissingPrev => format!("header {hash} has prev block not found: {parent}"),
+        BlockResult::InvalidPrev => format!("header {hash} has prev block invalid: {parent}"),
+        BlockResult::HeaderLowWork => {
+            format!("AcceptBlockHeader: not adding new block header {hash}, missing anti-dos proof-of-work validation")
+        }
+        _ => {
+            let check = if error.reason() == "high-hash" { "CheckBlockHeader" } else { "ContextualCheckBlockHeader" };
+            format!("AcceptBlockHeader: Consensus::{check}: {hash}, {error}")
+        }
     }
 }

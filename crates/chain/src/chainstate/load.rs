@@ -45,6 +45,7 @@ impl<S: Store> ChainState<S> {
             goal: None,
             replaying: true,
             initial_download: true,
+            last_script_checks: None,
             // Those from the disk come first.
             next_sequence: HeaderTree::SEQUENCE_FROM_DISK + 1,
             precious_sequence: -1,

@@ -101,6 +101,8 @@ pub struct ChainState<S> {
     /// Until the first activation is through, blocks that were connected before the start are not checked again.
     replaying: bool,
     initial_download: bool,
+    /// Why scripts of the last block were checked, as it was reported.
+    last_script_checks: Option<Option<&'static str>>,
     next_sequence: i32,
     precious_sequence: i32,
     precious_work: Work,

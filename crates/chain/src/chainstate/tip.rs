@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use bitcoin::Block;
+use bitcoin::hashes::Hash;
+use bitcoin::{Block, BlockHash};
 use pumasi_script::CacheUse;
 
 use super::{Body, ChainState, Event, FlushMode};
@@ -13,7 +14,7 @@ use crate::error::{BlockError, BlockResult, ChainError};
 use crate::header::contextual_check_header;
 use crate::pow::proof_equivalent_time;
 use crate::store::{Store, StoreError};
-use crate::tree::{BlockId, Validity};
+use crate::tree::{BlockId, Entry, Validity};
 
 /// Seconds of work by which a block must be buried for its scripts to be assumed valid.
 const ASSUME_VALID_DEPTH: i64 = 2 * 7 * 24 * 60 * 60;
@@ -22,16 +23,12 @@ impl<S: Store> ChainState<S> {
     /// Connects a child of the tip.
     pub(super) fn connect_tip(&mut self, id: BlockId, now: i64) -> Result<(), ChainError> {
         let Body { block, txids } = self.take_body(id)?;
-        let entry = &self.tree[id];
-        let (hash, height) = (entry.hash, entry.height);
+        let Entry { hash, height, .. } = self.tree[id];
+        let assume = self.assumes_scripts(id);
         let place = Place { tree: &self.tree, parent: self.active.tip(), hash };
         let mut view = CoinsCache::new(self.options.hash_key);
         let below = Layered { cache: &self.coins, below: &self.store };
-        let scripts = if self.assumes_scripts(id) {
-            Scripts::Assume
-        } else {
-            Scripts::Check(&self.options.scripts, CacheUse::Take)
-        };
+        let scripts = if assume { Scripts::Assume } else { Scripts::Check(&self.options.scripts, CacheUse::Take) };
         let connected = connect_block(&block, &txids, place, &self.params, (&mut view, &below), scripts);
         match &connected {
             Ok(_) => self.events.push(Event::BlockChecked { hash, result: Ok(()) }),
@@ -84,16 +81,42 @@ impl<S: Store> ChainState<S> {
 
     /// Whether the scripts of a block need not be checked: it was connected before the restart, or is deep below the
     /// block that the software takes to be valid, on the chain with the most work.
-    fn assumes_scripts(&self, id: BlockId) -> bool {
+    fn assumes_scripts(&mut self, id: BlockId) -> bool {
         if self.replaying && self.tree[id].status.is_valid(Validity::Scripts) {
             return true;
         }
-        let Some(assumed) = self.tree.id(&self.params.assume_valid) else { return false };
-        let best = self.best_header;
-        self.tree.is_ancestor(id, assumed)
-            && self.tree.is_ancestor(id, best)
-            && self.tree[best].work >= self.params.minimum_chain_work
-            && proof_equivalent_time(&self.tree, best, id, best, &self.params) > ASSUME_VALID_DEPTH
+        let reason = self.script_check_reason(id);
+        if self.last_script_checks != Some(reason) {
+            self.last_script_checks = Some(reason);
+            let Entry { hash, height, .. } = self.tree[id];
+            self.events.push(Event::ScriptChecks { hash, height, reason });
+        }
+        reason.is_none()
+    }
+
+    /// Why the scripts of a block are checked, in Core's words; none when they are assumed valid.
+    fn script_check_reason(&self, id: BlockId) -> Option<&'static str> {
+        if self.params.assume_valid == BlockHash::all_zeros() {
+            return Some("assumevalid=0 (always verify)");
+        }
+        let Some(assumed) = self.tree.id(&self.params.assume_valid) else {
+            return Some("assumevalid hash not in headers");
+        };
+        let (tree, best) = (&self.tree, self.best_header);
+        if tree[id].height > tree[assumed].height {
+            Some("block height above assumevalid height")
+        } else if !tree.is_ancestor(id, assumed) {
+            Some("block not in assumevalid chain")
+        } else if !tree.is_ancestor(id, best) {
+            Some("block not in best header chain")
+        } else if tree[best].work < self.params.minimum_chain_work {
+            Some("best header chainwork below minimumchainwork")
+        } else if proof_equivalent_time(tree, best, id, best, &self.params) <= ASSUME_VALID_DEPTH {
+            // Else power over headers could be used to talk people into an invalid block.
+            Some("block too recent relative to best header")
+        } else {
+            None
+        }
     }
 
     /// Whether a block could be connected to the tip, without doing so (Core's `TestBlockValidity`).
@@ -119,6 +142,6 @@ impl<S: Store> ChainState<S> {
     }
 }
 
-fn missing_undo(hash: &bitcoin::BlockHash) -> StoreError {
+fn missing_undo(hash: &BlockHash) -> StoreError {
     StoreError::corrupt("undo data", format!("none for block {hash}, which is connected"))
 }

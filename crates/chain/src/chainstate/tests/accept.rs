@@ -74,7 +74,7 @@ fn headers_are_refused_with_cores_reasons() {
     assert_eq!(reason(unsolved, true), expect("high-hash", BlockResult::InvalidHeader));
 
     let hash = unsolved.block_hash();
-    let messages: Vec<String> = rig.chain.drain_events().iter().map(|event| event.refusal_message().unwrap()).collect();
+    let messages: Vec<String> = rig.chain.drain_events().iter().map(|event| event.log_message().unwrap()).collect();
     assert_eq!(
         messages,
         [

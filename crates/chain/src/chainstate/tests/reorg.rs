@@ -109,7 +109,9 @@ fn assumed_valid_scripts_are_not_checked_when_deep_enough() {
         tx.input[0].script_sig = bitcoin::ScriptBuf::from_bytes(vec![0x6a]);
         rig.maker.make(tip, vec![(tx, fee)])
     };
-    for (above, on_chain, connected) in [(2100, true, true), (100, true, false), (2100, false, false)] {
+    let recent = Some("block too recent relative to best header");
+    let beside_it = Some("block not in assumevalid chain");
+    for (above, on_chain, expected) in [(2200, true, None), (100, true, recent), (2200, false, beside_it)] {
         let mut params = Params::regtest();
         let mut maker = Rig::regtest();
         let (tip, blocks) = maker.maker.run(maker.maker.genesis(), 101);
@@ -127,6 +129,12 @@ fn assumed_valid_scripts_are_not_checked_when_deep_enough() {
         blocks.iter().for_each(|block| {
             rig.process(block).unwrap();
         });
-        assert_eq!(rig.reason(&bad) == "ok", connected, "{above} blocks above, {on_chain}");
+        let events = rig.chain.drain_events();
+        let mut reasons = events.iter().filter_map(|event| match event {
+            Event::ScriptChecks { reason, .. } => Some(*reason),
+            _ => None,
+        });
+        assert_eq!(reasons.next_back(), Some(if on_chain { expected } else { None }), "{above} blocks above");
+        assert_eq!(rig.reason(&bad) == "ok", expected.is_none(), "{above} blocks above, {on_chain}");
     }
 }

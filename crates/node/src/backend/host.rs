@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bitcoin::block::Header;
+use bitcoin::consensus::encode::deserialize;
 use bitcoin::hashes::Hash;
 use bitcoin::{Block, BlockHash, Transaction, Txid, Work, Wtxid};
 use pumasi_chain::block::check_not_mutated;
@@ -94,7 +95,10 @@ impl Host for Backend {
     }
 
     fn block_bytes(&self, hash: &BlockHash) -> Option<Vec<u8>> {
-        self.chain.read_block_bytes(self.chain.tree().id(hash)?).ok().flatten()
+        let bytes = self.chain.read_block_bytes(self.chain.tree().id(hash)?).ok().flatten()?;
+        let header: Header = deserialize(bytes.get(..80)?).ok()?;
+        // What a disk has damaged is nothing to hand on.
+        (header.block_hash() == *hash).then_some(bytes)
     }
 
     fn block_mutation(&self, block: &Block, check_witness_root: bool) -> Option<BlockRejection> {

@@ -1,5 +1,7 @@
 //! Small chains for tests: blocks that are valid, or wrong in exactly one way.
 
+pub mod fuzz;
+
 use std::sync::Arc;
 
 use bitcoin::{

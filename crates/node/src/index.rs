@@ -5,14 +5,17 @@ use std::path::Path;
 use bitcoin::bip158::{BlockFilter, FilterHash, FilterHeader};
 use bitcoin::hashes::Hash;
 use bitcoin::{Block, BlockHash, Txid};
-use fjall::{Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode};
+use fjall::{Database, Keyspace, OwnedWriteBatch, PersistMode};
 use pumasi_chain::filter;
 use pumasi_chain::undo::BlockUndo;
 use pumasi_p2p::FilterHashes;
 
 use crate::backend::Chain;
 use crate::log::DebugLog;
+use crate::storage::database;
 
+/// Bytes of memory for the database's own cache.
+const CACHE_SIZE: u64 = 8 << 20;
 /// Key of the block up to which the indexes go.
 const BEST: &[u8] = b"best";
 /// Key of which indexes there are.
@@ -44,11 +47,8 @@ impl Indexes {
         if !transactions && !filters {
             return Ok(Self { opened: None, height: 0, log });
         }
-        let path = folder.join("indexes");
-        std::fs::create_dir_all(&path)?;
-        let database = Database::builder(path).worker_threads(1).manual_journal_persist(true).open()?;
-        let keyspace = |name: &str| database.keyspace(name, KeyspaceCreateOptions::default);
-        let meta = keyspace("meta")?;
+        let names = ["meta", "transactions", "filters"];
+        let (database, [meta, by_txid, by_block]) = database::open(&folder.join("indexes"), CACHE_SIZE, names)?;
         let kinds = [u8::from(transactions), u8::from(filters)];
         // An index that was not kept for a while starts again.
         let same = meta.get(KINDS)?.is_some_and(|known| *known == kinds);
@@ -58,8 +58,8 @@ impl Indexes {
         }
         let best = meta.get(BEST)?.and_then(|bytes| BlockHash::from_slice(&bytes).ok());
         let opened = Opened {
-            transactions: transactions.then(|| keyspace("transactions")).transpose()?,
-            filters: filters.then(|| keyspace("filters")).transpose()?,
+            transactions: transactions.then_some(by_txid),
+            filters: filters.then_some(by_block),
             meta,
             best,
             database,

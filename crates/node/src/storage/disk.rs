@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 
 use bitcoin::hashes::Hash;
 use bitcoin::{BlockHash, OutPoint, Txid};
-use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
+use fjall::{Database, Keyspace, PersistMode};
 use pumasi_chain::coins::{Coin, CoinsView};
 use pumasi_chain::store::{Batch, IndexRecord, Store, StoreError};
 
+use super::database;
 use super::files::{BlockFiles, HEADER_LENGTH, Kind, ReadError};
 
 /// Key of the block as of which the coins are.
@@ -140,20 +141,16 @@ impl DiskStore {
     /// [`StoreError`] when the folders cannot be used, the database is damaged, or a block file is shorter than what
     /// was committed. Nothing is changed then.
     pub fn open(options: &StoreOptions) -> Result<Self, StoreError> {
-        let opening = failed("opening the chain's database");
-        let database = Database::builder(&options.database)
-            .cache_size(options.cache_size)
-            .manual_journal_persist(true)
-            .worker_threads(1)
-            .open()
-            .map_err(&opening)?;
-        let keyspace = |name: &str| database.keyspace(name, KeyspaceCreateOptions::default).map_err(&opening);
+        let names = ["index", "coins", "positions", "files", "meta"];
+        let (database, [index, coins, positions, file_infos, meta]) =
+            database::open(&options.database, options.cache_size, names)
+                .map_err(failed("opening the chain's database"))?;
         let mut store = Self {
-            index: keyspace("index")?,
-            coins: keyspace("coins")?,
-            positions: keyspace("positions")?,
-            file_infos: keyspace("files")?,
-            meta: keyspace("meta")?,
+            index,
+            coins,
+            positions,
+            file_infos,
+            meta,
             files: BlockFiles::new(options.blocks.clone(), options.magic),
             places: HashMap::new(),
             infos: BTreeMap::new(),

@@ -5,6 +5,7 @@
 //!   commit ([`disk`]). What the files hold beyond the last commit counts as not written.
 //! - `.lock`: held while a process uses the folder ([`lock`]).
 
+pub(crate) mod database;
 mod disk;
 mod files;
 mod lock;

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use pumasi_node::conf::Settings;
+use pumasi_node::conf::{ConfError, Settings};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -17,7 +17,9 @@ fn main() -> ExitCode {
     match Settings::load(&arguments).and_then(pumasi_node::run) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            let _ = writeln!(std::io::stderr(), "Error: {error}");
+            // Bitcoin Core asks a question here, which it begins differently.
+            let begin = if matches!(error, ConfError::Chain(_)) { "" } else { "Error: " };
+            let _ = writeln!(std::io::stderr(), "{begin}{error}");
             ExitCode::FAILURE
         }
     }

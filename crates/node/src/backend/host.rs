@@ -8,7 +8,7 @@ use bitcoin::hashes::Hash;
 use bitcoin::{Block, BlockHash, Transaction, Txid, Work, Wtxid};
 use pumasi_chain::block::check_not_mutated;
 use pumasi_chain::params::Buried;
-use pumasi_chain::{ChainError, Source};
+use pumasi_chain::{BlockId, ChainError, Source};
 use pumasi_mempool::TxOutcome;
 use pumasi_p2p::{
     BlockOutcome, BlockRejection, ChainEvent, FilterHashes, HeaderInfo, HeadersOutcome, Host, MempoolInfo,
@@ -26,6 +26,19 @@ impl Backend {
                 self.mempool.get_by_wtxid(wtxid).and_then(|tx| self.mempool.entry(&tx.compute_txid()))
             }
         }
+    }
+
+    /// Tells how far the headers are, while the node still catches up.
+    fn log_header_sync(&self, before: BlockId, last: BlockId) {
+        if self.chain.best_header() == before || !self.chain.is_initial_block_download() {
+            return;
+        }
+        let entry = &self.chain.tree()[last];
+        let behind = (self.now() - i64::from(entry.header.time)).max(0) / self.chain.params().pow_target_spacing;
+        let height = f64::from(entry.height);
+        let left = f64::from(i32::try_from(behind).unwrap_or(i32::MAX));
+        let share = 100.0 * height / (height + left);
+        self.log.info(&format!("Synchronizing blockheaders, height: {} (~{share:.2}%)", entry.height));
     }
 
     fn txid_of(&self, wtxid: &Wtxid) -> Option<Txid> {
@@ -106,9 +119,13 @@ impl Host for Backend {
     }
 
     fn accept_headers(&mut self, headers: &[Header], now: Time) -> HeadersOutcome {
+        let before = self.chain.best_header();
         let result = self.change(|chain, _| Ok(chain.accept_headers(headers, true, now.secs())?));
         match result {
-            Ok(Some(last)) => HeadersOutcome::Accepted(header_info(&self.chain, last)),
+            Ok(Some(last)) => {
+                self.log_header_sync(before, last);
+                HeadersOutcome::Accepted(header_info(&self.chain, last))
+            }
             Ok(None) => HeadersOutcome::Accepted(self.tip()),
             Err(error) => {
                 if let ChainError::Invalid(invalid) = &error {

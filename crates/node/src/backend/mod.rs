@@ -5,9 +5,10 @@ mod convert;
 mod host;
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use bitcoin::{Block, BlockHash, OutPoint, Transaction, TxOut, Txid};
-use pumasi_chain::{BlockId, ChainError, ChainState, CoinsView, Event, FlushMode, Source, StoreError};
+use pumasi_chain::{BlockId, ChainError, ChainState, CoinsView, Event, FlushMode, Source, Store, StoreError};
 use pumasi_mempool::{DisconnectedTransactions, Mempool};
 use pumasi_p2p::ChainEvent;
 use pumasi_script::ScriptVerifier;
@@ -34,7 +35,12 @@ pub(crate) struct Backend {
     pub(crate) verifier: Arc<dyn ScriptVerifier>,
     pub(crate) clock: Arc<Clock>,
     pub(crate) log: DebugLog,
+    /// Old blocks are removed.
     pub(crate) prune: bool,
+    /// Bytes that blocks may take before the oldest are removed; `None` leaves that to the user.
+    prune_target: Option<u64>,
+    /// Time spent on blocks.
+    pub(crate) validation: Duration,
     /// Why the node must stop: the store failed.
     pub(crate) fatal: Option<String>,
     disconnected: DisconnectedTransactions,
@@ -54,7 +60,7 @@ impl Backend {
         verifier: Arc<dyn ScriptVerifier>,
         clock: Arc<Clock>,
         log: DebugLog,
-        prune: bool,
+        prune_mib: i64,
     ) -> Self {
         Self {
             chain,
@@ -63,7 +69,10 @@ impl Backend {
             verifier,
             clock,
             log,
-            prune,
+            prune: prune_mib > 0,
+            // 1 is the manual mode.
+            prune_target: u64::try_from(prune_mib).ok().filter(|mib| *mib > 1).map(|mib| mib << 20),
+            validation: Duration::ZERO,
             fatal: None,
             disconnected: DisconnectedTransactions::new(),
             reorganised: false,
@@ -79,8 +88,9 @@ impl Backend {
 
     /// Checks and keeps a block and activates the best chain.
     pub(crate) fn submit_block(&mut self, block: &Arc<Block>, source: Source) -> Result<bool, ChainError> {
-        let now = self.now();
+        let (now, begin) = (self.now(), Instant::now());
         let result = self.chain.process_block(block, source, now).map(|accepted| accepted.new);
+        self.validation += begin.elapsed();
         if let Err(ChainError::Invalid(error)) = &result {
             let hash = block.block_hash();
             self.log.debug("validation", &format!("AcceptBlock: {hash}, {error}"));
@@ -95,8 +105,9 @@ impl Backend {
         &mut self,
         change: impl FnOnce(&mut Chain, i64) -> Result<T, ChainError>,
     ) -> Result<T, ChainError> {
-        let now = self.now();
+        let (now, begin) = (self.now(), Instant::now());
         let result = change(&mut self.chain, now);
+        self.validation += begin.elapsed();
         self.after_change(&result);
         result
     }
@@ -128,6 +139,28 @@ impl Backend {
         self.indexes.flush();
     }
 
+    /// Writes to the disk which blocks there are.
+    pub(crate) fn flush_index(&mut self) {
+        let result = self.chain.flush(FlushMode::Index);
+        self.note_store(result);
+    }
+
+    /// Removes the oldest blocks while they take more than they may.
+    fn prune_to_target(&mut self) {
+        let Some(target) = self.prune_target else { return };
+        while self.fatal.is_none() && self.chain.store().blocks_size() > target {
+            let height = self.chain.active().height();
+            if height < self.chain.params().prune_after_height {
+                return;
+            }
+            let result = self.chain.prune(height);
+            match self.note_store(result) {
+                Some(removed) if removed > 0 => {}
+                _ => return,
+            }
+        }
+    }
+
     /// Keeps a failure of the store, which ends the node.
     pub(crate) fn note_store<T>(&mut self, result: Result<T, StoreError>) -> Option<T> {
         match result {
@@ -154,6 +187,7 @@ impl Backend {
         if self.chain.should_flush() {
             self.flush();
         }
+        self.prune_to_target();
     }
 
     /// Lets mempool, indexes and log follow one change of the chain.

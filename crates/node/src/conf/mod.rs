@@ -29,7 +29,10 @@ pub enum ConfError {
     /// The folder given with `-datadir` is not there.
     #[error("Specified data directory \"{}\" does not exist.", .0.display())]
     NoFolder(PathBuf),
-    /// A value that does not fit its option.
+    /// A value that does not fit its option, or something else that is in the way.
     #[error("{0}")]
     Value(String),
+    /// The stored chain cannot be used as it is.
+    #[error("{0}")]
+    Chain(String),
 }

@@ -4,6 +4,8 @@
 //! connections that came up or went down. The thread owns chain, mempool and peers, so nothing of them needs a lock.
 
 mod dial;
+mod import;
+mod metrics;
 mod peer;
 mod run;
 mod setup;

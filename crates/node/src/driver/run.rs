@@ -9,9 +9,9 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 
 use super::dial::Dialer;
-use super::setup;
 use super::work::Worker;
 use super::{Event, Tip};
+use super::{metrics, setup};
 use crate::clock::Clock;
 use crate::conf::{ConfError, Listen, Settings};
 use crate::log::DebugLog;
@@ -74,6 +74,9 @@ async fn live(settings: Settings) -> Result<(), ConfError> {
     for (listener, listen) in listeners {
         tokio::spawn(accept(listener, listen, settings.clone(), sender.clone()));
     }
+    if let Some(listener) = metrics_listener(&settings).await? {
+        tokio::spawn(metrics::serve(listener, sender.clone()));
+    }
     tokio::spawn(signals(sender.clone()));
     let server = tokio::spawn(server.serve(stopped));
 
@@ -89,6 +92,7 @@ async fn live(settings: Settings) -> Result<(), ConfError> {
         links: std::collections::HashMap::new(),
         room: Worker::room(),
         last_tick: std::time::Instant::now(),
+        last_index_save: std::time::Instant::now(),
     };
     log.info("Done loading");
     let ended = tokio::task::spawn_blocking(move || {
@@ -108,6 +112,18 @@ async fn live(settings: Settings) -> Result<(), ConfError> {
             Err(ConfError::Value(format!("The node failed: {error}. All blocks up to the last save are safe.")))
         }
     }
+}
+
+/// The socket of `-metricsport=`, for this machine only.
+async fn metrics_listener(settings: &Settings) -> Result<Option<TcpListener>, ConfError> {
+    let Some(text) = settings.args.text("metricsport") else { return Ok(None) };
+    let port = text
+        .parse::<u16>()
+        .map_err(|_| ConfError::Value(format!("Invalid port specified in -metricsport: '{text}'")))?;
+    let bound = TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, port)).await;
+    bound.map(Some).map_err(|error| {
+        ConfError::Value(format!("The metrics cannot be served on port {port}: {error}. Choose another -metricsport."))
+    })
 }
 
 /// The process's number, for scripts; removed at the end.

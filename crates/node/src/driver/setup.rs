@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bitcoin::p2p::ServiceFlags;
 use bitcoin::{Amount, Work};
-use pumasi_chain::params::Params;
+use pumasi_chain::params::{MAX_FUTURE_BLOCK_TIME, Params};
 use pumasi_chain::{ChainState, Options, ScriptChecks};
 use pumasi_mempool::{Config as MempoolConfig, FeeRate, LoadOptions, Mempool};
 use pumasi_p2p::{
@@ -16,14 +16,15 @@ use pumasi_p2p::{
 };
 use pumasi_script::{CacheUse, Interpreter, ScriptVerifier, SigCache};
 
-use crate::backend::{Backend, Context};
+use super::import::import_blocks;
+use crate::backend::{Backend, Chain, Context};
 use crate::clock::Clock;
 use crate::conf::{ConfError, Settings};
 use crate::index::Indexes;
 use crate::log::DebugLog;
 use crate::node::Node;
 use crate::rpc::ActiveCalls;
-use crate::storage::{DiskStore, StoreOptions, explain};
+use crate::storage::{DiskStore, StoreOptions, explain, import};
 
 /// Bytes for signatures that were checked already (Core's `DEFAULT_VALIDATION_CACHE_BYTES`).
 const SIGNATURE_CACHE_BYTES: usize = 32 << 20;
@@ -52,8 +53,14 @@ pub(super) fn node(
     let args = &settings.args;
     let cache = u64::try_from(args.integer("dbcache", DEFAULT_CACHE_MIB).clamp(4, 1 << 20)).unwrap_or(4) << 20;
     let database_cache = (cache / 8).max(DATABASE_CACHE_BYTES.min(cache / 2));
+    let database = settings.folder.join("chainstate");
+    if args.flag("reindex", false) || args.flag("reindex-chainstate", false) {
+        import::set_aside(&settings.blocks_folder, &database).map_err(|error| {
+            ConfError::Value(format!("The block files cannot be set aside: {error}. No block was lost."))
+        })?;
+    }
     let store = DiskStore::open(&StoreOptions {
-        database: settings.folder.join("chainstate"),
+        database,
         blocks: settings.blocks_folder.clone(),
         magic: params.magic.to_bytes(),
         cache_size: database_cache,
@@ -71,19 +78,35 @@ pub(super) fn node(
     let net_params = net_params(&params);
     let chain =
         ChainState::open(params, store, options, clock.seconds()).map_err(|error| ConfError::Value(explain(&error)))?;
+    check_tip_time(&chain, clock)?;
     let mut indexes =
         Indexes::open(&settings.folder, args.flag("txindex", false), wants_filters(&settings), log.clone())
             .map_err(|error| ConfError::Value(format!("The index cannot be opened: {error}")))?;
     indexes.catch_up(&chain);
     let mempool = Mempool::new(mempool_config(&settings)?);
-    let prune = args.integer("prune", 0) > 0;
+    let prune = prune_mib(&settings)?;
     let mut backend = Backend::new(chain, mempool, indexes, keep, Arc::clone(clock), log.clone(), prune);
+    import_blocks(&mut backend, &settings)?;
     load_mempool(&mut backend, &settings);
     let mut net = network(&settings, net_params, clock, log);
     let tip = backend.chain.tip();
     net.set_best_block(tip.height, tip.header.time);
     let last_flush = clock.seconds();
     Ok(Node { backend, net, settings, started_at: last_flush, calls, stopping: false, last_flush })
+}
+
+/// A tip from the future means that the clock is wrong now, or was.
+fn check_tip_time(chain: &Chain, clock: &Clock) -> Result<(), ConfError> {
+    let tip = chain.tip();
+    if tip.height > 0 && i64::from(tip.header.time) > clock.seconds() + MAX_FUTURE_BLOCK_TIME {
+        return Err(ConfError::Chain(
+            "The block database contains a block which appears to be from the future. This may be due to your \
+             computer's date and time being set incorrectly. Only rebuild the block database if you are sure that your \
+             computer's date and time are correct.\nPlease restart with -reindex or -reindex-chainstate to recover."
+                .to_owned(),
+        ));
+    }
+    Ok(())
 }
 
 fn chain_params(settings: &Settings) -> Result<Params, ConfError> {
@@ -125,6 +148,26 @@ fn chain_params(settings: &Settings) -> Result<Params, ConfError> {
         params.assume_valid = format!("{value:0>64}").parse().map_err(|_| bad())?;
     }
     Ok(params)
+}
+
+/// MiB of blocks to keep; 1 for pruning by hand, 0 for all.
+fn prune_mib(settings: &Settings) -> Result<i64, ConfError> {
+    /// Fewer would not hold the blocks that are always kept (Core's `MIN_DISK_SPACE_FOR_BLOCK_FILES`).
+    const LEAST: i64 = 550;
+    let args = &settings.args;
+    let mib = args.integer("prune", 0);
+    if mib < 0 {
+        return Err(ConfError::Value("Prune cannot be configured with a negative value.".to_owned()));
+    }
+    if mib > 1 && mib < LEAST {
+        return Err(ConfError::Value(format!(
+            "Prune configured below the minimum of {LEAST} MiB.  Please use a higher number."
+        )));
+    }
+    if mib > 0 && args.flag("txindex", false) {
+        return Err(ConfError::Value("Prune mode is incompatible with -txindex.".to_owned()));
+    }
+    Ok(mib)
 }
 
 fn wants_filters(settings: &Settings) -> bool {

@@ -22,6 +22,8 @@ const IDLE: Duration = Duration::from_millis(100);
 const TICK: Duration = Duration::from_millis(500);
 /// Events taken in a row before the peers have their turn.
 const BATCH: usize = 64;
+/// Real time between two saves of which blocks there are, so that a crash does not lose those that came.
+const INDEX_SAVE_INTERVAL: Duration = Duration::from_secs(10);
 /// Seconds of node time between two saves of the chain (Core's `DATABASE_WRITE_INTERVAL`, about an hour).
 const SAVE_INTERVAL: i64 = 3600;
 
@@ -38,6 +40,8 @@ pub(super) struct Worker {
     pub(super) room: Arc<Semaphore>,
     /// When the timers that run in real time last moved on.
     pub(super) last_tick: Instant,
+    /// When what is known about blocks was last saved.
+    pub(super) last_index_save: Instant,
 }
 
 impl Worker {
@@ -222,6 +226,10 @@ impl Worker {
         if now >= self.node.last_flush.saturating_add(SAVE_INTERVAL) {
             self.node.last_flush = now;
             self.node.backend.flush();
+        }
+        if self.last_index_save.elapsed() >= INDEX_SAVE_INTERVAL {
+            self.last_index_save = Instant::now();
+            self.node.backend.flush_index();
         }
     }
 

@@ -8,6 +8,7 @@
 pub(crate) mod database;
 mod disk;
 mod files;
+pub(crate) mod import;
 mod lock;
 #[cfg(test)]
 mod tests;

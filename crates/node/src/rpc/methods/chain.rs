@@ -291,7 +291,8 @@ fn prune(node: &mut Node, params: &Params) -> RpcResult {
         return Err(RpcError::invalid_parameter("Blockchain is shorter than the attempted prune height."));
     }
     let below = height.min(tip.saturating_sub(pumasi_chain::params::MIN_BLOCKS_TO_KEEP));
-    node.change(|chain, _| Ok(chain.prune(below)?)).map_err(|error| chain_error(&error))?;
+    // The store gives whole files, one after the other.
+    while node.change(|chain, _| Ok(chain.prune(below)?)).map_err(|error| chain_error(&error))? > 0 {}
     let chain = &node.backend.chain;
     let first = (1..=tip).find(|at| chain.active().at(*at).is_some_and(|id| chain.tree()[id].status.have_data));
     Ok(Json::from(first.map_or(-1, |first| i64::from(first) - 1)))

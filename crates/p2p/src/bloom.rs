@@ -34,7 +34,7 @@ impl RollingBloom {
         let words = self.data.len() as u64;
         (0..u64::from(self.hashes)).map(move |round| {
             let hash = first.wrapping_add(round.wrapping_mul(second));
-            ((u128::from(hash) * u128::from(words) >> 64) as usize, (hash & 63) as u32)
+            (((u128::from(hash) * u128::from(words)) >> 64) as usize, (hash & 63) as u32)
         })
     }
 

@@ -58,6 +58,14 @@ pub(crate) struct Processed {
     pub(crate) ready: Vec<Header>,
 }
 
+/// Where a sync begins: a header of our index.
+#[derive(Debug)]
+pub(crate) struct Start {
+    pub(crate) header: HeaderInfo,
+    pub(crate) locator: Vec<BlockHash>,
+    pub(crate) median_time_past: u32,
+}
+
 /// The sync of one peer's chain.
 #[derive(Debug)]
 pub(crate) struct HeadersSync {
@@ -87,17 +95,15 @@ pub(crate) struct HeadersSync {
 }
 
 impl HeadersSync {
-    /// Begins at `start`, a header of our index; `median_time_past` is its.
     pub(crate) fn new(
         peer: PeerId,
         params: &Params,
-        start: HeaderInfo,
-        start_locator: Vec<BlockHash>,
-        median_time_past: u32,
+        start: Start,
         minimum_work: Work,
         now: Time,
         random: &mut Random,
     ) -> Self {
+        let Start { header: start, locator: start_locator, median_time_past } = start;
         let period = u64::from(params.headers_commitment_period.max(1));
         let seconds = (now.secs() - i64::from(median_time_past) + MAX_FUTURE_BLOCK_TIME).max(0);
         let max_commitments = (MAX_BLOCKS_PER_SECOND * seconds) as u64 / period;
@@ -304,7 +310,8 @@ mod tests {
         let minimum = pow::add(genesis.work, pow::times(pow::proof(genesis.bits), minimum_blocks));
         let now = Time::from_secs(i64::from(genesis.time) + 1_000_000);
         let mut random = Random::new([5; 32]);
-        HeadersSync::new(PeerId(1), &params(), genesis, vec![genesis.hash], genesis.time, minimum, now, &mut random)
+        let start = Start { header: genesis, locator: vec![genesis.hash], median_time_past: genesis.time };
+        HeadersSync::new(PeerId(1), &params(), start, minimum, now, &mut random)
     }
 
     /// Feeds a chain through both phases; returns what was released.

@@ -18,6 +18,7 @@
 mod address;
 mod addrman;
 mod bans;
+mod bip37;
 mod bloom;
 mod compact;
 mod config;

@@ -140,6 +140,9 @@ impl Network {
             relay.to_send.clear();
         }
         let fee_filter = relay.fee_filter;
+        let mut filter = relay.filter.take();
+        let mut matches =
+            |info: &MempoolInfo| filter.as_mut().is_none_or(|filter| filter.is_relevant_and_update(&info.tx));
         // Does not send what the peer would not keep.
         let pays = |info: &MempoolInfo| info.fee >= fee_for(fee_filter, info.vsize);
         let inv_of = |wtxid: &Wtxid, info: &MempoolInfo| {
@@ -150,7 +153,7 @@ impl Network {
             for wtxid in host.mempool_order() {
                 relay.to_send.remove(&wtxid);
                 let Some(info) = host.mempool_info(&TxId::Wtxid(wtxid)) else { continue };
-                if pays(&info) {
+                if pays(&info) && matches(&info) {
                     let inv = inv_of(&wtxid, &info);
                     relay.known.insert(&inv.hash);
                     invs.push(inv);
@@ -168,7 +171,7 @@ impl Network {
             relay.to_send.remove(&wtxid);
             let Some(info) = host.mempool_info(&TxId::Wtxid(wtxid)) else { continue };
             let inv = inv_of(&wtxid, &info);
-            if relay.known.contains(&inv.hash) || !pays(&info) {
+            if relay.known.contains(&inv.hash) || !pays(&info) || !matches(&info) {
                 continue;
             }
             relay.known.insert(&inv.hash);
@@ -177,6 +180,7 @@ impl Network {
         }
         // From now on the peer may ask for what it was just told of.
         relay.last_inv_sequence = host.mempool_sequence();
+        relay.filter = filter;
     }
 
     /// When to announce next: inbound peers of one network share a clock, so that many connections learn no more than

@@ -25,6 +25,13 @@ enum Next {
     Reconstructed(Box<bitcoin::Block>),
 }
 
+/// Who else was asked for the block.
+struct Slots {
+    /// Nobody was asked before this peer.
+    first: bool,
+    in_flight: usize,
+}
+
 impl Network {
     fn cmpct(&mut self, text: String) {
         self.log(LogLine::debug(Category::CmpctBlock, text));
@@ -131,12 +138,6 @@ impl Network {
         let asked = self.blocks_in_flight.peers_of(&hash);
         let (in_flight, asked_this) = (asked.len(), asked.contains(&id));
         let first = in_flight == 0 || asked.first() == Some(&id);
-        if !asked_this && !self.peer(id).high_bandwidth_to {
-            let text =
-                format!("{}, not marked as high-bandwidth, sent us an unsolicited compact block!", self.log_peer(id));
-            self.cmpct(text);
-            return Next::Nothing;
-        }
         let tip = host.tip();
         // We know something better, or had it and pruned it: the mempool will not help.
         if header.work <= tip.work || header.received {
@@ -159,7 +160,7 @@ impl Network {
         if !room && !asked_this {
             return self.reconstruct_optimistically(compact, host);
         }
-        self.download_compact(id, compact, header, first, in_flight, now, host)
+        self.download_compact(id, compact, header, Slots { first, in_flight }, now, host)
     }
 
     /// Another peer was asked; but perhaps nothing is missing.
@@ -177,8 +178,7 @@ impl Network {
         id: PeerId,
         compact: &HeaderAndShortIds,
         header: &HeaderInfo,
-        first: bool,
-        in_flight: usize,
+        Slots { first, in_flight }: Slots,
         now: Time,
         host: &dyn Host,
     ) -> Next {
@@ -243,7 +243,7 @@ impl Network {
             return Ok(());
         }
         let hash = reader.consensus()?;
-        let transactions = reader.list(Reader::consensus)?;
+        let transactions = reader.list(Reader::transaction)?;
         self.process_block_transactions(id, hash, transactions, now, host);
         Ok(())
     }

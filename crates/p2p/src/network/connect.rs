@@ -95,6 +95,10 @@ impl Network {
         };
         let kind_of_transport = if v2 { TransportKind::Detecting } else { TransportKind::V1 };
         let keyed_group = self.keyed_hash(&[b"group", &address.addr.group()]);
+        let mut our_services = self.services;
+        if permissions.bloom_filter {
+            our_services |= ServiceFlags::BLOOM;
+        }
         let new = NewPeer {
             id,
             address,
@@ -107,7 +111,7 @@ impl Network {
             keyed_group,
             network_key,
             nonce: self.random.u64(),
-            our_services: self.services,
+            our_services,
             expected_services: ServiceFlags::NONE,
         };
         let peer = Peer::new(new, now);
@@ -215,7 +219,7 @@ impl Network {
             last_tx: peer.last_tx,
             relevant_services: peer.has_wanted_services,
             relays_txs: peer.tx_relay.as_ref().is_some_and(|relay| relay.relay),
-            bloom_filter: false,
+            bloom_filter: peer.tx_relay.as_ref().is_some_and(|relay| relay.filter.is_some()),
             keyed_group: peer.keyed_group,
             prefer_evict: peer.prefer_evict,
             is_local: peer.address.addr.is_local(),

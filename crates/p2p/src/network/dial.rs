@@ -1,13 +1,15 @@
-//! Whom to dial (Core's `ThreadOpenConnections` and its kin): outbound slots, feelers, added nodes, seeds.
+//! Dialling: added nodes, reconnections, and the timers of all that dials (Core's `ThreadOpenConnections` and its kin).
 
 use super::Network;
+use super::outbound::Outbound;
+use super::seeds::Seeds;
 use crate::config::Config;
 use crate::host::Host;
 use crate::output::{DialId, DialTarget, Output};
 use crate::random::Random;
-use crate::{AddressEntry, BookEntry, ConnectionKind, NetAddr, PeerAddress, PeerId, Time};
+use crate::{ConnectionKind, PeerAddress, PeerId, Time};
 use bitcoin::p2p::ServiceFlags;
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::time::Duration;
 
 /// Outbound connections for everything, …
@@ -18,33 +20,10 @@ pub(super) const MAX_BLOCK_RELAY: usize = 2;
 const MAX_FEELERS: usize = 1;
 /// Added nodes that are connected at a time.
 const MAX_ADDED: usize = 8;
-/// Block-relay peers that are dialled first after a restart.
-const MAX_ANCHORS: usize = 2;
-/// Mean time between feelers.
-const FEELER_INTERVAL: Duration = Duration::from_secs(2 * 60);
-/// Mean time between extra block-relay connections.
-const EXTRA_BLOCK_RELAY_INTERVAL: Duration = Duration::from_secs(5 * 60);
 /// Time between looks at outbound peers that are too many.
 const EXTRA_PEER_CHECK: Duration = Duration::from_secs(45);
-/// Time between looks at the age of the tip.
-const STALE_CHECK: Duration = Duration::from_secs(10 * 60);
-/// An outbound peer is not replaced earlier than this.
-const MIN_CONNECT_TIME: Duration = Duration::from_secs(30);
-/// Addresses that are tried for one connection.
-const MAX_TRIES: usize = 100;
 /// An added node that did not answer is tried again after this.
 const ADDED_RETRY: Duration = Duration::from_secs(60);
-/// With so many full-relay peers no seeds are needed.
-const ENOUGH_PEERS: usize = 2;
-/// DNS seeds that are asked at once, and the wait before it when we know few addresses or many.
-const SEEDS_AT_ONCE: usize = 3;
-const SEED_WAIT_FEW: Duration = Duration::from_secs(11);
-const SEED_WAIT_MANY: Duration = Duration::from_secs(5 * 60);
-const MANY_ADDRESSES: usize = 1_000;
-/// Time for other sources before the built-in addresses are used.
-const FIXED_SEED_WAIT: Duration = Duration::from_secs(60);
-/// Services that a DNS seed is asked for: its names begin with them.
-const SEED_SERVICES: ServiceFlags = ServiceFlags::WITNESS;
 
 /// An attempt to connect that is under way.
 #[derive(Debug)]
@@ -104,27 +83,15 @@ struct Added {
 pub(super) struct Connections {
     added: Vec<Added>,
     reconnections: VecDeque<PendingDial>,
-    addr_fetches: VecDeque<String>,
-    anchors: Vec<AddressEntry>,
-    started: Time,
-    next_feeler: Time,
-    next_extra_block_relay: Time,
-    extra_block_relay: bool,
-    try_another_outbound: bool,
-    next_stale_check: Time,
+    pub(super) seeds: Seeds,
+    pub(super) outbound: Outbound,
     until_peer_check: Duration,
     until_rebroadcast: Duration,
     until_save: Duration,
-    dns_seeds: VecDeque<String>,
-    until_dns: Duration,
-    fixed_seeds_done: bool,
-    found: usize,
 }
 
 impl Connections {
     pub(super) fn new(config: &Config, random: &mut Random, now: Time) -> Self {
-        let mut dns_seeds = if config.dns_seed { config.params.dns_seeds.clone() } else { Vec::new() };
-        random.shuffle(&mut dns_seeds);
         let v2 = config.services.has(ServiceFlags::P2P_V2);
         let added = |name: &String| Added { name: name.clone(), v2, wait: Duration::ZERO };
         // `-connect` is a list of nodes to keep, without any other dialling.
@@ -132,21 +99,11 @@ impl Connections {
         Self {
             added: kept.map(added).collect(),
             reconnections: VecDeque::new(),
-            addr_fetches: config.seed_nodes.iter().cloned().collect(),
-            anchors: Vec::new(),
-            started: now,
-            next_feeler: now + random.exponential(FEELER_INTERVAL),
-            next_extra_block_relay: now + random.exponential(EXTRA_BLOCK_RELAY_INTERVAL),
-            extra_block_relay: false,
-            try_another_outbound: false,
-            next_stale_check: Time::NEVER,
+            seeds: Seeds::new(config, random, now),
+            outbound: Outbound::new(random, now),
             until_peer_check: EXTRA_PEER_CHECK,
             until_rebroadcast: rebroadcast_gap(random),
             until_save: SAVE_INTERVAL,
-            dns_seeds: dns_seeds.into(),
-            until_dns: Duration::ZERO,
-            fixed_seeds_done: !config.fixed_seeds,
-            found: 0,
         }
     }
 }
@@ -160,13 +117,13 @@ fn rebroadcast_gap(random: &mut Random) -> Duration {
 }
 
 /// Subtracts real time from a countdown; `true` when it is over.
-fn is_due(countdown: &mut Duration, elapsed: Duration) -> bool {
+pub(super) fn is_due(countdown: &mut Duration, elapsed: Duration) -> bool {
     *countdown = countdown.saturating_sub(elapsed);
     countdown.is_zero()
 }
 
 impl Network {
-    fn automatic(&self) -> bool {
+    pub(super) fn automatic(&self) -> bool {
         self.config.connect.is_none()
     }
 
@@ -176,32 +133,17 @@ impl Network {
         max - max.min(MAX_FULL_RELAY + MAX_BLOCK_RELAY + MAX_FEELERS)
     }
 
-    fn max_full_relay(&self) -> usize {
+    pub(super) fn max_full_relay(&self) -> usize {
         MAX_FULL_RELAY.min(self.config.max_connections)
     }
 
-    fn max_block_relay(&self) -> usize {
+    pub(super) fn max_block_relay(&self) -> usize {
         MAX_BLOCK_RELAY.min(self.config.max_connections - self.max_full_relay())
     }
 
-    fn count_kind(&self, kind: ConnectionKind) -> usize {
+    pub(super) fn count_kind(&self, kind: ConnectionKind) -> usize {
         let pending = self.pending.values().filter(|dial| dial.kind == kind).count();
         self.peers.values().filter(|peer| peer.kind == kind && !peer.disconnect).count() + pending
-    }
-
-    /// Addresses to dial first, from the last run.
-    pub fn set_anchors(&mut self, mut anchors: Vec<AddressEntry>) {
-        anchors.truncate(MAX_ANCHORS);
-        self.info(format!("{} block-relay-only anchors will be tried for connections.", anchors.len()));
-        self.connections.anchors = anchors;
-    }
-
-    /// Addresses to dial first in the next run.
-    pub fn anchors(&self) -> Vec<AddressEntry> {
-        let peers = self.peers.values().filter(|peer| peer.kind == ConnectionKind::BlockRelay && peer.ready);
-        let entry =
-            |peer: &super::peer::Peer| AddressEntry { address: peer.address, services: peer.their_services, time: 0 };
-        peers.map(entry).take(MAX_ANCHORS).collect()
     }
 
     /// Lets `elapsed` real time pass: dials, looks after slots, asks seeds. Call it every 500 ms. (RPC `mockscheduler`
@@ -226,16 +168,17 @@ impl Network {
             self.dial(dial, now);
         }
         self.dial_added(elapsed, now);
+        self.ask_dns_seeds(elapsed);
         if self.automatic() {
-            self.ask_seeds(elapsed, now);
-            self.fetch_addresses(now);
+            self.use_fixed_seeds(now);
+            self.ask_seed_nodes(now);
             self.dial_automatically(now);
         }
         self.flush_book_log();
     }
 
     /// Asks the driver to dial, unless it would be in vain.
-    fn dial(&mut self, dial: PendingDial, now: Time) -> bool {
+    pub(super) fn dial(&mut self, dial: PendingDial, now: Time) -> bool {
         if !self.network_active {
             return false;
         }
@@ -259,7 +202,7 @@ impl Network {
     }
 
     /// A name as it was given: as an address, if it is one.
-    fn dial_name(&mut self, name: &str, kind: ConnectionKind, v2: bool, now: Time) -> bool {
+    pub(super) fn dial_name(&mut self, name: &str, kind: ConnectionKind, v2: bool, now: Time) -> bool {
         let target = DialTarget::Name(name.to_owned());
         self.dial(PendingDial { target, kind, v2, services: ServiceFlags::NONE, count_failure: false }, now)
     }
@@ -277,12 +220,19 @@ impl Network {
         });
     }
 
-    // Added nodes.
-
-    fn same_node(&self, one: &str, two: &str) -> bool {
+    pub(super) fn same_node(&self, one: &str, two: &str) -> bool {
         let port = self.config.params.default_port;
         one == two
             || matches!((PeerAddress::parse(one, port), PeerAddress::parse(two, port)), (Ok(one), Ok(two)) if one == two)
+    }
+
+    /// Whether this is an added node: those have connections of their own.
+    pub(super) fn is_added(&self, name: &str) -> bool {
+        self.connections.added.iter().any(|added| self.same_node(&added.name, name))
+    }
+
+    pub(super) fn has_no_added_nodes(&self) -> bool {
+        self.connections.added.is_empty()
     }
 
     /// Keeps a connection to a node (RPC `addnode add`).
@@ -291,7 +241,7 @@ impl Network {
     ///
     /// When it is there already.
     pub fn add_node(&mut self, name: &str, v2: bool) -> Result<(), AddNodeError> {
-        if self.connections.added.iter().any(|added| self.same_node(&added.name, name)) {
+        if self.is_added(name) {
             return Err(AddNodeError::AlreadyAdded);
         }
         self.connections.added.push(Added { name: name.to_owned(), v2, wait: Duration::ZERO });
@@ -368,337 +318,4 @@ impl Network {
             }
         }
     }
-
-    // Seeds.
-
-    /// A seed was looked up. Its addresses count as seen a few days ago; a seed without any is asked as a node.
-    pub fn seed_resolved(&mut self, host: &str, addresses: &[NetAddr], now: Time) {
-        let services = SEED_SERVICES | ServiceFlags::NETWORK;
-        let port = self.config.params.default_port;
-        let mut entries = Vec::new();
-        for addr in addresses.iter().take(32) {
-            let age = Duration::from_secs(3 * 24 * 60 * 60) + self.random.within(Duration::from_secs(4 * 24 * 60 * 60));
-            let time = u32::try_from((now - age).secs()).unwrap_or(0);
-            entries.push(AddressEntry { address: PeerAddress::new(*addr, port), services, time });
-        }
-        if entries.is_empty() {
-            let name = host.split_once('.').map_or(host, |(_, name)| name);
-            self.connections.addr_fetches.push_back(name.to_owned());
-            return;
-        }
-        self.connections.found += entries.len();
-        // All of a seed count as told by one source, so that one seed reaches few buckets.
-        let source = entries[0].address.addr;
-        self.book.add(&entries, &source, Duration::ZERO, now);
-        if self.connections.dns_seeds.is_empty() {
-            let found = self.connections.found;
-            self.info(format!("{found} addresses found from DNS seeds"));
-        }
-    }
-
-    fn full_relay_ready(&self) -> usize {
-        self.peers.values().filter(|peer| peer.ready && peer.kind == ConnectionKind::FullRelay).count()
-    }
-
-    fn ask_seeds(&mut self, elapsed: Duration, now: Time) {
-        self.ask_dns_seeds(elapsed);
-        self.use_fixed_seeds(now);
-    }
-
-    fn ask_dns_seeds(&mut self, elapsed: Duration) {
-        if self.connections.dns_seeds.is_empty() {
-            return;
-        }
-        let at_once = if self.config.force_dns_seed || self.book.is_empty() {
-            self.connections.dns_seeds.len()
-        } else {
-            if self.connections.until_dns.is_zero() {
-                let many = self.book.len() >= MANY_ADDRESSES;
-                self.connections.until_dns = if many { SEED_WAIT_MANY } else { SEED_WAIT_FEW };
-                let seconds = self.connections.until_dns.as_secs();
-                self.info(format!("Waiting {seconds} seconds before querying DNS seeds."));
-            }
-            if self.full_relay_ready() >= ENOUGH_PEERS {
-                self.info("P2P peers available. Skipped DNS seeding.".to_owned());
-                self.connections.dns_seeds.clear();
-                return;
-            }
-            if !is_due(&mut self.connections.until_dns, elapsed) {
-                return;
-            }
-            SEEDS_AT_ONCE
-        };
-        for _ in 0..at_once {
-            let Some(seed) = self.connections.dns_seeds.pop_front() else { break };
-            self.info(format!("Loading addresses from DNS seed {seed}"));
-            let services = (SEED_SERVICES | ServiceFlags::NETWORK).to_u64();
-            self.outputs.push_back(Output::ResolveSeed { host: format!("x{services:x}.{seed}") });
-        }
-    }
-
-    fn use_fixed_seeds(&mut self, now: Time) {
-        if self.connections.fixed_seeds_done {
-            return;
-        }
-        let empty = |network: &&crate::NetworkKind| self.book.counts(Some(**network)) == (0, 0);
-        let networks: Vec<_> = self.config.reachable.iter().filter(empty).copied().collect();
-        if networks.is_empty() {
-            return;
-        }
-        if now.is_past(self.connections.started, FIXED_SEED_WAIT) {
-            self.info(
-                "Adding fixed seeds as 60 seconds have passed and addrman is empty for at least one reachable network"
-                    .to_owned(),
-            );
-        } else if !self.config.dns_seed && self.config.seed_nodes.is_empty() && self.connections.added.is_empty() {
-            self.info("Adding fixed seeds as -dnsseed=0 (or IPv4/IPv6 connections are disabled via -onlynet) and neither -addnode nor -seednode are provided".to_owned());
-        } else {
-            return;
-        }
-        self.connections.fixed_seeds_done = true;
-        let services = ServiceFlags::NETWORK | ServiceFlags::WITNESS;
-        let seeds = self.config.params.fixed_seeds.clone();
-        let wanted = seeds.into_iter().filter(|address| networks.contains(&address.addr.network()));
-        let mut entries = Vec::new();
-        for address in wanted {
-            let age = self.random.within(Duration::from_secs(7 * 24 * 60 * 60));
-            let week_ago = now - Duration::from_secs(7 * 24 * 60 * 60) - age;
-            entries.push(AddressEntry { address, services, time: u32::try_from(week_ago.secs()).unwrap_or(0) });
-        }
-        // Each is its own source: they are no neighbourhood of one another.
-        for entry in &entries {
-            self.book.add(&[*entry], &entry.address.addr, Duration::ZERO, now);
-        }
-        self.info(format!("Added {} fixed seeds from reachable networks.", entries.len()));
-    }
-
-    fn fetch_addresses(&mut self, now: Time) {
-        if let Some(name) = self.connections.addr_fetches.pop_front() {
-            let v2 = self.services.has(ServiceFlags::P2P_V2);
-            self.dial_name(&name, ConnectionKind::AddrFetch, v2, now);
-        }
-    }
-
-    // Automatic outbound connections.
-
-    /// Fills one free slot, one dial at a time.
-    fn dial_automatically(&mut self, now: Time) {
-        let busy = self.pending.values().any(|dial| {
-            matches!(dial.kind, ConnectionKind::FullRelay | ConnectionKind::BlockRelay | ConnectionKind::Feeler)
-        });
-        if busy {
-            return;
-        }
-        let (full, blocks) = (self.count_kind(ConnectionKind::FullRelay), self.count_kind(ConnectionKind::BlockRelay));
-        let anchor = blocks < self.max_block_relay() && !self.connections.anchors.is_empty();
-        let kind = if anchor {
-            ConnectionKind::BlockRelay
-        } else if full < self.max_full_relay() {
-            ConnectionKind::FullRelay
-        } else if blocks < self.max_block_relay() {
-            ConnectionKind::BlockRelay
-        } else if self.connections.try_another_outbound && full == self.max_full_relay() {
-            ConnectionKind::FullRelay
-        } else if now > self.connections.next_extra_block_relay
-            && self.connections.extra_block_relay
-            && blocks == self.max_block_relay()
-        {
-            // A new peer every few minutes makes it hard to keep us from the best chain.
-            self.connections.next_extra_block_relay = now + self.random.exponential(EXTRA_BLOCK_RELAY_INTERVAL);
-            ConnectionKind::BlockRelay
-        } else if now > self.connections.next_feeler {
-            self.connections.next_feeler = now + self.random.exponential(FEELER_INTERVAL);
-            ConnectionKind::Feeler
-        } else {
-            return;
-        };
-        self.book.resolve_collisions(now);
-        let groups = self.outbound_groups();
-        let chosen = if anchor { self.choose_anchor(&groups, now) } else { self.choose_address(kind, &groups, now) };
-        let Some((address, services)) = chosen else { return };
-        if kind == ConnectionKind::Feeler {
-            self.net(format!("Making feeler connection to {address}"));
-        }
-        let v2 = services.has(ServiceFlags::P2P_V2) && self.services.has(ServiceFlags::P2P_V2);
-        // With peers in two groups we are online: then a failure is the address' fault.
-        let count_failure = groups.len() >= 2;
-        let target = DialTarget::Address(address);
-        self.dial(PendingDial { target, kind, v2, services, count_failure }, now);
-    }
-
-    /// Network groups of the outbound peers; none of them gets a second connection.
-    fn outbound_groups(&self) -> BTreeSet<Vec<u8>> {
-        let outbound = self.peers.values().filter(|peer| {
-            matches!(peer.kind, ConnectionKind::FullRelay | ConnectionKind::BlockRelay | ConnectionKind::Manual)
-        });
-        let internet = outbound.filter(|peer| peer.address.addr.is_v1_compatible());
-        internet.map(|peer| peer.address.addr.group()).collect()
-    }
-
-    fn choose_anchor(&mut self, groups: &BTreeSet<Vec<u8>>, now: Time) -> Option<(PeerAddress, ServiceFlags)> {
-        while let Some(anchor) = self.connections.anchors.pop() {
-            let address = anchor.address;
-            let usable = address.is_valid()
-                && self.config.reachable.contains(&address.addr.network())
-                && self.has_desirable_services(anchor.services, now)
-                && !groups.contains(&address.addr.group());
-            if usable {
-                self.net(format!("Trying to make an anchor connection to {address}"));
-                return Some((address, anchor.services));
-            }
-        }
-        None
-    }
-
-    fn choose_address(
-        &mut self,
-        kind: ConnectionKind,
-        groups: &BTreeSet<Vec<u8>>,
-        now: Time,
-    ) -> Option<(PeerAddress, ServiceFlags)> {
-        let feeler = kind == ConnectionKind::Feeler;
-        let reachable = self.config.reachable.clone();
-        for attempt in 0..MAX_TRIES {
-            let entry =
-                if feeler { self.choose_feeler(&reachable, now)? } else { self.book.select(false, &reachable, now)? };
-            let BookEntry { info, last_try, .. } = &entry;
-            let address = info.address;
-            if !feeler && groups.contains(&address.addr.group()) {
-                continue;
-            }
-            if self.config.local_addresses.contains(&address) {
-                return None;
-            }
-            if !now.is_past(*last_try, Duration::from_secs(600)) && attempt < 30 {
-                continue;
-            }
-            let serves = if feeler {
-                info.services.has(ServiceFlags::NETWORK) || info.services.has(ServiceFlags::NETWORK_LIMITED)
-            } else {
-                self.has_desirable_services(info.services, now)
-            };
-            // Ports of other services: we must not be used to attack them.
-            if !serves || (attempt < 50 && is_bad_port(address.port)) {
-                continue;
-            }
-            let text = address.to_string();
-            if self.connections.added.iter().any(|added| self.same_node(&added.name, &text)) {
-                continue;
-            }
-            return Some((address, info.services));
-        }
-        None
-    }
-
-    fn choose_feeler(&mut self, reachable: &[crate::NetworkKind], now: Time) -> Option<BookEntry> {
-        match self.book.select_tried_collision() {
-            Some(entry) if !self.is_connected_to(&entry.info.address) => Some(entry),
-            Some(entry) => {
-                self.book.good(&entry.info.address, now);
-                self.book.select(true, reachable, now)
-            }
-            None => self.book.select(true, reachable, now),
-        }
-    }
-
-    // Outbound peers that are too many.
-
-    fn check_stale_tip_and_extra_peers(&mut self, now: Time, host: &dyn Host) {
-        self.evict_extra_block_relay(now);
-        self.evict_extra_full_relay(now);
-        if now > self.connections.next_stale_check {
-            self.connections.next_stale_check = now + STALE_CHECK;
-            if self.last_tip_update.is_never() {
-                self.last_tip_update = now;
-            }
-            let stale = now.is_past(self.last_tip_update, self.config.params.target_spacing * 3)
-                && self.blocks_in_flight.is_empty();
-            if stale && !host.is_loading_blocks() && self.network_active && self.automatic() {
-                let seconds = now.since(self.last_tip_update) / 1_000_000;
-                self.info(format!(
-                    "Potential stale tip detected, will try using extra outbound peer (last tip update: {seconds} seconds ago)"
-                ));
-                self.set_try_another_outbound(true);
-            } else if self.connections.try_another_outbound {
-                self.set_try_another_outbound(false);
-            }
-        }
-        if !self.initial_sync_finished && self.can_direct_fetch(now, host) {
-            self.net("enabling extra block-relay-only peers".to_owned());
-            self.connections.extra_block_relay = true;
-            self.initial_sync_finished = true;
-        }
-    }
-
-    fn set_try_another_outbound(&mut self, flag: bool) {
-        self.connections.try_another_outbound = flag;
-        self.net(format!("setting try another outbound peer={flag}"));
-    }
-
-    /// Of the two youngest block-relay peers, drops who gave us a block less recently.
-    fn evict_extra_block_relay(&mut self, now: Time) {
-        let peers = self.peers.values().filter(|p| p.kind == ConnectionKind::BlockRelay && !p.disconnect);
-        let ready = peers.clone().filter(|peer| peer.ready).count();
-        if ready <= self.max_block_relay() {
-            return;
-        }
-        let mut youngest: Vec<_> = peers.map(|peer| (peer.id, peer.last_block, peer.connected)).collect();
-        youngest.sort_unstable_by(|a, b| b.0.cmp(&a.0));
-        let index = usize::from(youngest.len() > 1 && youngest[0].1 > youngest[1].1);
-        let (id, last_block, connected) = youngest[index];
-        let in_flight = self.blocks_in_flight.count(id);
-        if now.since(connected) >= MIN_CONNECT_TIME.as_micros() as i64 && in_flight == 0 {
-            self.mark_disconnect(id);
-            let seconds = last_block.secs();
-            self.net(format!("disconnecting extra block-relay-only peer={id} (last block received at time {seconds})"));
-        } else {
-            let seconds = connected.secs();
-            self.net(format!(
-                "keeping block-relay-only peer={id} chosen for eviction (connect time: {seconds}, blocks_in_flight: {in_flight})"
-            ));
-        }
-    }
-
-    /// Drops the full-relay peer that announced a new block least recently, but not the last one of a network.
-    fn evict_extra_full_relay(&mut self, now: Time) {
-        let full = |peer: &&super::peer::Peer| peer.kind == ConnectionKind::FullRelay && !peer.disconnect;
-        if self.peers.values().filter(full).filter(|peer| peer.ready).count() <= self.max_full_relay() {
-            return;
-        }
-        let same_network = |peer: &super::peer::Peer| {
-            let network = peer.address.addr.network();
-            let kept = |other: &&super::peer::Peer| {
-                matches!(other.kind, ConnectionKind::FullRelay | ConnectionKind::Manual)
-                    && other.address.addr.network() == network
-            };
-            self.peers.values().filter(kept).count()
-        };
-        let candidates = self.peers.values().filter(full).filter(|p| !p.chain_sync.protect && same_network(p) > 1);
-        let worst = candidates.min_by_key(|peer| (peer.last_announcement, std::cmp::Reverse(peer.id)));
-        let Some((id, announced, connected)) = worst.map(|p| (p.id, p.last_announcement, p.connected)) else { return };
-        let in_flight = self.blocks_in_flight.count(id);
-        if now.is_past(connected, MIN_CONNECT_TIME) && in_flight == 0 {
-            self.net(format!(
-                "disconnecting extra outbound peer={id} (last block announcement received at time {announced})"
-            ));
-            self.mark_disconnect(id);
-            self.set_try_another_outbound(false);
-        } else {
-            let seconds = connected.secs();
-            self.net(format!(
-                "keeping outbound peer={id} chosen for eviction (connect time: {seconds}, blocks_in_flight: {in_flight})"
-            ));
-        }
-    }
-}
-
-/// Ports of well-known services, where nobody runs a node (Core's `IsBadPort`).
-fn is_bad_port(port: u16) -> bool {
-    const BAD: [u16; 83] = [
-        1, 7, 9, 11, 13, 15, 17, 19, 20, 21, 22, 23, 25, 37, 42, 43, 53, 69, 77, 79, 87, 95, 101, 102, 103, 104, 109,
-        110, 111, 113, 115, 117, 119, 123, 135, 137, 139, 143, 161, 179, 389, 427, 465, 512, 513, 514, 515, 526, 530,
-        531, 532, 540, 548, 554, 556, 563, 587, 601, 636, 989, 990, 993, 995, 1719, 1720, 1723, 2049, 3306, 3389, 3659,
-        4045, 5060, 5061, 5432, 5900, 6000, 6566, 6665, 6666, 6667, 6668, 6669, 6697,
-    ];
-    BAD.contains(&port)
 }

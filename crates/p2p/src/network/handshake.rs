@@ -166,6 +166,7 @@ impl Network {
         if relays && (theirs.relay || peer.our_services.has(ServiceFlags::BLOOM)) {
             peer.tx_relay = Some(Box::new(TxRelay {
                 relay: theirs.relay,
+                filter: None,
                 known: RollingBloom::new(50_000, 0.000_001, keys),
                 to_send: std::collections::BTreeSet::new(),
                 send_mempool: false,

@@ -4,7 +4,7 @@ use super::Network;
 use super::sync::is_active;
 use crate::ConnectionKind;
 use crate::download::MAX_PER_PEER;
-use crate::headers_sync::{HeadersSync, Phase};
+use crate::headers_sync::{HeadersSync, Phase, Start};
 use crate::host::{BlockRejection, BlockVerdict, HeaderInfo, HeadersOutcome, Host};
 use crate::log::{Category, Level, LogLine};
 use crate::wire::{DecodeError, Inv, InvKind, Reader, Writer};
@@ -193,16 +193,12 @@ impl Network {
             return false;
         }
         if headers.len() == MAX_HEADERS {
-            let sync = HeadersSync::new(
-                id,
-                &self.config.params,
-                *start,
-                host.locator(&start.hash),
-                host.median_time_past(&start.hash),
-                threshold,
-                now,
-                &mut self.random,
-            );
+            let start = Start {
+                header: *start,
+                locator: host.locator(&start.hash),
+                median_time_past: host.median_time_past(&start.hash),
+            };
+            let sync = HeadersSync::new(id, &self.config.params, start, threshold, now, &mut self.random);
             self.peer_mut(id).headers_sync = Some(Box::new(sync));
             self.continue_low_work_sync(id, headers, now);
         } else {

@@ -16,9 +16,11 @@ mod handshake;
 mod headers;
 mod info;
 mod inventory;
+mod outbound;
 mod peer;
 mod ping;
 mod process;
+mod seeds;
 mod send;
 mod serve;
 mod sync;
@@ -119,7 +121,8 @@ impl Network {
         let mut random = Random::new(seed);
         let keys = (random.u64(), random.u64());
         let connections = Connections::new(&config, &mut random, now);
-        Self {
+        let dns_seed = config.dns_seed;
+        let mut network = Self {
             services: config.services,
             book: AddressBook::new(random.seed()),
             bans: BanList::new((random.u64(), random.u64())),
@@ -151,7 +154,11 @@ impl Network {
             next_dial: 0,
             connections,
             totals: Totals::default(),
+        };
+        if !dns_seed {
+            network.info("DNS seeding disabled".to_owned());
         }
+        network
     }
 
     /// What to do next; `None` when there is nothing.
@@ -251,6 +258,16 @@ impl Network {
     fn send(&mut self, peer: PeerId, kind: &'static str, payload: Vec<u8>) {
         self.net(format!("sending {kind} ({} bytes) peer={peer}", payload.len()));
         self.outputs.push_back(Output::Send { peer, message: Message::new(kind, payload) });
+    }
+
+    /// Sends any message to a peer (RPC `sendmsgtopeer`, for tests). Returns whether there is such a peer.
+    pub fn send_raw(&mut self, peer: PeerId, message: Message) -> bool {
+        if !self.peers.contains_key(&peer) {
+            return false;
+        }
+        self.net(format!("sending {} ({} bytes) peer={peer}", message.kind, message.payload.len()));
+        self.outputs.push_back(Output::Send { peer, message });
+        true
     }
 
     fn send_invs(&mut self, peer: PeerId, kind: &'static str, invs: &[Inv]) {

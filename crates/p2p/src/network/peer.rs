@@ -1,5 +1,6 @@
 //! What is kept about one connection.
 
+use crate::bip37::BloomFilter;
 use crate::bloom::RollingBloom;
 use crate::config::Permissions;
 use crate::headers_sync::HeadersSync;
@@ -22,6 +23,8 @@ pub(super) struct Incoming {
 pub(super) struct TxRelay {
     /// Whether it wants announcements.
     pub(super) relay: bool,
+    /// Only what matches it is announced (BIP37).
+    pub(super) filter: Option<BloomFilter>,
     /// What it knows: what it announced and what we announced.
     pub(super) known: RollingBloom,
     /// Wtxids to announce.

@@ -2,10 +2,12 @@
 
 use super::peer::Incoming;
 use super::{Network, PROTOCOL_VERSION};
+use crate::bip37::{BloomFilter, MAX_ITEM};
 use crate::host::Host;
 use crate::output::Output;
 use crate::wire::{DecodeError, Message, MessageType, Reader, Received, TransportInfo, sanitize};
 use crate::{PeerId, Time};
+use bitcoin::p2p::ServiceFlags;
 
 /// What one message costs in memory beyond its payload, in bytes (as Core counts).
 const MESSAGE_OVERHEAD: usize = 100;
@@ -182,7 +184,7 @@ impl Network {
             "mempool" => self.on_mempool(id, now),
             "ping" => self.on_ping(id, reader)?,
             "pong" => self.on_pong(id, reader, message.payload.len(), received),
-            "filterload" | "filteradd" | "filterclear" => self.on_bloom_filter(id, kind),
+            "filterload" | "filteradd" | "filterclear" => self.on_bloom_filter(id, kind, reader)?,
             "feefilter" => self.on_feefilter(id, reader)?,
             "getcfilters" => self.on_getcfilters(id, reader, host)?,
             "getcfheaders" => self.on_getcfheaders(id, reader, host)?,
@@ -195,9 +197,38 @@ impl Network {
         Ok(())
     }
 
-    /// Bloom filters let anybody make us work for nothing: they are not offered (BIP111).
-    fn on_bloom_filter(&mut self, id: PeerId, kind: &str) {
-        self.disconnect_net(id, &format!("{kind} received despite not offering bloom services"));
+    /// Bloom filters let anybody make us work for nothing: they are served only where the operator wants (BIP111).
+    fn on_bloom_filter(&mut self, id: PeerId, kind: &str, reader: &mut Reader<'_>) -> Result<(), DecodeError> {
+        let peer = self.peer_mut(id);
+        if !peer.our_services.has(ServiceFlags::BLOOM) {
+            self.disconnect_net(id, &format!("{kind} received despite not offering bloom services"));
+            return Ok(());
+        }
+        if kind == "filteradd" {
+            let length = reader.compact_size()? as usize;
+            let item = reader.bytes(length)?;
+            let relay = peer.tx_relay.as_mut();
+            let good = item.len() <= MAX_ITEM
+                && relay.is_none_or(|relay| relay.filter.as_mut().map(|filter| filter.insert(item)).is_some());
+            if !good {
+                self.misbehaving(id, "bad filteradd message");
+            }
+            return Ok(());
+        }
+        let filter = if kind == "filterload" {
+            let Some(filter) = BloomFilter::read(reader)? else {
+                self.misbehaving(id, "too-large bloom filter");
+                return Ok(());
+            };
+            Some(filter)
+        } else {
+            None
+        };
+        if let Some(relay) = &mut peer.tx_relay {
+            relay.filter = filter;
+            relay.relay = true;
+        }
+        Ok(())
     }
 
     /// The version that both sides speak, capped at ours.

@@ -11,8 +11,10 @@ use crate::wire::{DecodeError, Inv, InvKind, Reader, Writer};
 use crate::{PeerId, Time, pow};
 use bitcoin::consensus::encode::serialize;
 use bitcoin::hashes::Hash;
+use bitcoin::merkle_tree::MerkleBlock;
 use bitcoin::p2p::ServiceFlags;
 use bitcoin::{Block, BlockHash, Transaction};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Entries of a block locator.
@@ -320,10 +322,23 @@ impl Network {
             InvKind::WitnessBlock => self.send(id, "block", serialize(&*block)),
             InvKind::CompactBlock if close_to_tip => self.send_compact(id, &block),
             InvKind::CompactBlock => self.send(id, "block", serialize(&*block)),
-            // Filtered blocks go to peers with a bloom filter only, and we take none.
+            InvKind::FilteredBlock => self.send_filtered(id, &block),
             _ => {}
         }
         true
+    }
+
+    /// Sends what a peer's filter lets through of a block, with the proof that it is in the block (BIP37).
+    fn send_filtered(&mut self, id: PeerId, block: &Block) {
+        let relay = self.peer_mut(id).tx_relay.as_mut();
+        let Some(filter) = relay.and_then(|relay| relay.filter.as_mut()) else { return };
+        let matched: Vec<_> = block.txdata.iter().filter(|tx| filter.is_relevant_and_update(tx)).collect();
+        let wanted: BTreeSet<_> = matched.iter().map(|tx| tx.compute_txid()).collect();
+        let proof = MerkleBlock::from_block_with_predicate(block, |txid| wanted.contains(txid));
+        self.send(id, "merkleblock", serialize(&proof));
+        for tx in matched {
+            self.send(id, "tx", serialize(&without_witness(tx)));
+        }
     }
 
     /// Sends a block in compact form, the same bytes to all while it is the newest.

@@ -3,7 +3,7 @@
 use bitcoin::absolute::LockTime;
 use bitcoin::consensus::{Decodable, Encodable};
 use bitcoin::transaction::Version;
-use bitcoin::{Block, Transaction};
+use bitcoin::{Block, Transaction, TxIn};
 
 /// Largest length that a message may state (Core's `MAX_SIZE`).
 const MAX_SIZE: u64 = 0x0200_0000;
@@ -23,6 +23,10 @@ pub(crate) enum DecodeError {
     AddressTooLong { size: u64, limit: u64 },
     #[error("BIP155 {name} address with length {size} (should be {expected}): iostream error")]
     AddressSize { name: &'static str, size: usize, expected: usize },
+    #[error("Superfluous witness record: iostream error")]
+    SuperfluousWitness,
+    #[error("Unknown transaction optional data: iostream error")]
+    UnknownOptionalData,
     #[error("differential value overflow: iostream error")]
     DifferentialOverflow,
     #[error("indexes overflowed 16 bits: iostream error")]
@@ -126,13 +130,36 @@ impl<'a> Reader<'a> {
     /// A transaction. One without inputs and outputs is read too: its first bytes look like the marker of witnesses with
     /// no flag set, which the type's own decoder refuses; but it is for validation to say what is wrong with it.
     pub(crate) fn transaction(&mut self) -> Result<Transaction, DecodeError> {
-        if self.0.get(4..6) != Some(&[0, 0]) {
-            return self.consensus();
+        match self.0.get(4..6) {
+            Some(&[0, 0]) => {
+                let version = Version(self.i32()?);
+                self.bytes(2)?;
+                let lock_time = LockTime::from_consensus(self.u32()?);
+                Ok(Transaction { version, lock_time, input: Vec::new(), output: Vec::new() })
+            }
+            Some(&[0, flags]) => self.flagged_transaction(flags),
+            _ => self.consensus(),
         }
+    }
+
+    /// A transaction with flags (BIP144), of which one is known: witnesses.
+    fn flagged_transaction(&mut self, flags: u8) -> Result<Transaction, DecodeError> {
         let version = Version(self.i32()?);
         self.bytes(2)?;
-        let lock_time = LockTime::from_consensus(self.u32()?);
-        Ok(Transaction { version, lock_time, input: Vec::new(), output: Vec::new() })
+        let mut input: Vec<TxIn> = self.consensus()?;
+        let output = self.consensus()?;
+        if flags & 1 == 1 {
+            for one in &mut input {
+                one.witness = self.consensus()?;
+            }
+            if input.iter().all(|one| one.witness.is_empty()) {
+                return Err(DecodeError::SuperfluousWitness);
+            }
+        }
+        if flags & !1 != 0 {
+            return Err(DecodeError::UnknownOptionalData);
+        }
+        Ok(Transaction { version, lock_time: LockTime::from_consensus(self.u32()?), input, output })
     }
 
     /// A block.

@@ -218,7 +218,7 @@ fn addresses_spread_through_the_network() {
         services: ServiceFlags::NETWORK | ServiceFlags::WITNESS,
         time: now.secs() as u32,
     };
-    sim.nodes[0].net.book_mut().add(&vec![entry], &entry.address.addr, Duration::ZERO, now);
+    sim.nodes[0].net.book_mut().add(&[entry], &entry.address.addr, Duration::ZERO, now);
     for other in 1..30_u8 {
         let address = crate::PeerAddress::parse(&format!("{}.5.5.5:8333", other + 30), 8_333).unwrap();
         let more = crate::AddressEntry { address, ..entry };

@@ -48,8 +48,6 @@ impl Network {
             Some("even though we are still loading blocks!")
         } else if self.config.ignore_incoming_txs {
             Some("even though we are blocksonly!")
-        } else if !self.peer(id).provides_compact {
-            Some("despite never having sent us a SENDCMPCT!")
         } else {
             None
         };

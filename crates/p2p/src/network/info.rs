@@ -214,6 +214,11 @@ impl Network {
         self.services
     }
 
+    /// Addresses that we announce as ours.
+    pub fn local_addresses(&self) -> &[PeerAddress] {
+        &self.config.local_addresses
+    }
+
     /// Median of what outbound peers' clocks are ahead of ours, in seconds.
     pub fn median_time_offset(&self) -> i64 {
         let outbound = self.peers.values().filter(|peer| !peer.is_inbound() && peer.version != 0);

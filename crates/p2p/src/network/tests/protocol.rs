@@ -355,19 +355,25 @@ fn a_compact_block_is_completed_with_what_is_missing() {
 }
 
 #[test]
-fn compact_blocks_come_from_peers_that_said_so_only() {
+fn a_compact_block_needs_no_request_but_an_honest_sendcmpct() {
     let mut node = Scripted::new();
     let peer = node.inbound();
     let block = mine_block(&node.host.tip(), Vec::new(), node.now.secs() as u32, 0);
-    node.say(peer, "cmpctblock", serialize(&compact(&block, 5)));
-    node.assert_logged("peer=0 sent us a compact block despite never having sent us a SENDCMPCT!");
-    assert_ne!(node.host.tip().hash, block.block_hash());
-    node.say(peer, "sendcmpct", [&[0][..], &2_u64.to_le_bytes()].concat());
     node.say(peer, "cmpctblock", serialize(&compact(&block, 5)));
     assert_eq!(node.host.tip().hash, block.block_hash());
     node.say(peer, "sendcmpct", [&[2][..], &2_u64.to_le_bytes()].concat());
     assert!(node.is_gone(peer));
     node.assert_logged("Misbehaving: peer=0: invalid sendcmpct announce field");
+}
+
+#[test]
+fn a_node_without_transactions_takes_no_compact_blocks() {
+    let mut node = Scripted::with(|config| config.ignore_incoming_txs = true);
+    let peer = node.inbound();
+    let block = mine_block(&node.host.tip(), Vec::new(), node.now.secs() as u32, 0);
+    node.say(peer, "cmpctblock", serialize(&compact(&block, 5)));
+    node.assert_logged("peer=0 sent us a compact block even though we are blocksonly!");
+    assert_ne!(node.host.tip().hash, block.block_hash());
 }
 
 #[test]

@@ -47,6 +47,7 @@ fn main() {
         measure(&Case::new(&secp, name, per_tx), &secp);
     }
     grow();
+    large();
 }
 
 /// Small blocks, from arrival to the tip, with what the chain holds in memory.
@@ -86,6 +87,41 @@ fn grow() {
     let stats = chain.coin_stats(CoinsHash::MuHash).unwrap();
     let per_coin = start.elapsed().as_secs_f64() * 1e6 / stats.coins as f64;
     println!("  {per_coin:.2} us per coin for the muhash of {} coins", stats.coins);
+}
+
+/// Blocks of a megabyte in one output, as a reorganisation of a week has them in Core's tests.
+fn large() {
+    let params = Params::regtest();
+    let mut maker = BlockMaker::new(&params);
+    let (mut tip, base) = maker.run(maker.genesis(), 200);
+    let mut blocks = Vec::new();
+    for coinbase in base.iter().take(100) {
+        let coinbase = &coinbase.txdata[0];
+        let coin = (OutPoint::new(coinbase.compute_txid(), 0), coinbase.output[0].value);
+        let mut tx = spend(&[coin], 1, Amount::ZERO, 1);
+        let mut script = vec![0x6a];
+        script.resize(998_000, 0x51);
+        tx.output[0].script_pubkey = ScriptBuf::from_bytes(script);
+        let (id, block) = maker.make(tip, vec![(tx, Amount::ZERO)]);
+        blocks.push(block);
+        tip = id;
+    }
+    let mut chain = ChainState::open(params, MemoryStore::default(), options(), NOW).unwrap();
+    for block in &base {
+        chain.process_block(block, Source::REQUESTED, NOW).unwrap();
+    }
+    chain.drain_events();
+    let start = Instant::now();
+    for block in &blocks {
+        chain.process_block(block, Source::REQUESTED, NOW).unwrap();
+        chain.drain_events();
+    }
+    let per_block = start.elapsed() / blocks.len() as u32;
+    println!("blocks of a megabyte in one output: {per_block:.2?} each from arrival to the tip");
+    let start = Instant::now();
+    let id = chain.active().at(201).unwrap();
+    chain.invalidate(id, NOW).unwrap();
+    println!("  {:.2?} each to be taken back", start.elapsed() / blocks.len() as u32);
 }
 
 impl Case {

@@ -582,7 +582,9 @@ impl Host for TestHost {
     }
 
     fn filter(&self, hash: &BlockHash) -> Option<Vec<u8>> {
-        self.block(hash).map(|block| block.header.merkle_root.to_byte_array().to_vec())
+        let script = ScriptBuf::from_bytes(vec![0x51; 20]);
+        let block = self.block(hash)?;
+        Some(bitcoin::bip158::BlockFilter::new_script_filter(&block, |_| Ok(script.clone())).ok()?.content)
     }
 
     fn filter_hashes(&self, hash: &BlockHash) -> Option<FilterHashes> {

@@ -5,11 +5,13 @@
 
 mod exchange;
 mod ledger;
+mod script;
 mod text;
 mod transfer;
 
 pub use exchange::{framing, pairing, signal};
 pub use ledger::ledger;
+pub use script::script;
 pub use text::{envelope, money, pem, profile};
 pub use transfer::{message, request_link};
 
@@ -17,7 +19,7 @@ pub use transfer::{message, request_link};
 pub type Target = fn(&[u8]);
 
 /// Every target, by the name of its folder in `fuzz/corpus/`.
-pub const TARGETS: [(&str, Target); 10] = [
+pub const TARGETS: [(&str, Target); 11] = [
     ("envelope", envelope),
     ("framing", framing),
     ("ledger", ledger),
@@ -27,6 +29,7 @@ pub const TARGETS: [(&str, Target); 10] = [
     ("pem", pem),
     ("profile", profile),
     ("request_link", request_link),
+    ("script", script),
     ("signal", signal),
 ];
 

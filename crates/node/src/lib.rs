@@ -1,0 +1,17 @@
+//! The Bitcoin node: storage, sockets, JSON-RPC.
+//!
+//! [`conf::Settings`] says what to run, [`run`] runs it until somebody stops it. One validation thread owns chain,
+//! mempool and peers; around it are sockets, files and clocks.
+
+mod backend;
+pub mod clock;
+pub mod conf;
+mod driver;
+mod index;
+pub mod json;
+pub mod log;
+mod node;
+mod rpc;
+pub mod storage;
+
+pub use driver::run;

@@ -208,6 +208,9 @@ pub(crate) struct Bootstrap {
     /// Where its identity and its records are kept.
     #[arg(long, value_name = "FOLDER")]
     pub(crate) data: Option<PathBuf>,
+    /// For a node on the internet: never dial private or loopback addresses that others name.
+    #[arg(long)]
+    pub(crate) public: bool,
 }
 
 #[derive(Debug, Args)]

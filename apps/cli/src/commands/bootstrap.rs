@@ -25,7 +25,7 @@ pub(crate) async fn bootstrap(context: &mut Context, args: Bootstrap) -> anyhow:
     let (ip, port) = (args.listen.ip(), args.listen.port());
     let family = if ip.is_ipv4() { "ip4" } else { "ip6" };
     let listen = vec![format!("/{family}/{ip}/tcp/{port}"), format!("/{family}/{ip}/udp/{port}/quic-v1")];
-    let overlay = start_bootstrap(&folder, listen, &args.join).await?;
+    let overlay = start_bootstrap(&folder, listen, &args.join, args.public).await?;
 
     let status = overlay.status().await?;
     let mut addresses: Vec<String> = status.listen.iter().map(ToString::to_string).collect();

@@ -71,7 +71,7 @@ impl Story<'_> {
 
 async fn play(story: &mut Story<'_>, folder: &Path) -> anyhow::Result<()> {
     let listen = vec!["/ip4/127.0.0.1/tcp/0".to_owned(), "/ip4/127.0.0.1/udp/0/quic-v1".to_owned()];
-    let bootstrap = start_bootstrap(&folder.join("bootstrap"), listen, &[]).await?;
+    let bootstrap = start_bootstrap(&folder.join("bootstrap"), listen, &[], false).await?;
     let address = bootstrap.status().await?.listen.first().context("the node listens")?.to_string();
     story.say(&Narration::BootstrapUp { address: &address });
     let net = NetOptions { bootstrap: vec![address], loopback: true };

@@ -65,11 +65,17 @@ pub(crate) async fn enter(
     Ok(overlay)
 }
 
-/// Starts a bootstrap node: a fixed identity and records that survive a restart.
+/// Starts a bootstrap node: a fixed identity and records that survive a restart. With `public_only`, private and loopback
+/// addresses that strangers name are never dialled.
 ///
 /// # Errors
 /// [`HomeError`] for its folder, and what the overlay says.
-pub async fn start_bootstrap(folder: &Path, listen: Vec<String>, join: &[String]) -> Result<Overlay, AgentError> {
+pub async fn start_bootstrap(
+    folder: &Path,
+    listen: Vec<String>,
+    join: &[String],
+    public_only: bool,
+) -> Result<Overlay, AgentError> {
     files::create_private_folder(folder)?;
     let path = folder.join("node.seed");
     let seed = match files::read_bounded(&path, 32)? {
@@ -85,6 +91,7 @@ pub async fn start_bootstrap(folder: &Path, listen: Vec<String>, join: &[String]
         mode: Mode::Server,
         store: Some(folder.join("records.db")),
         known_peers: remembered_peers(folder)?,
+        private_addresses: !public_only,
         ..OverlayConfig::client(seed, parse_all(join)?)
     };
     Ok(Overlay::start(config).await?)

@@ -22,7 +22,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(40);
 /// A bootstrap node on a free port, and where it is.
 pub(crate) async fn bootstrap(folder: &Path) -> (Overlay, NetOptions) {
     let listen = vec!["/ip4/127.0.0.1/tcp/0".to_owned(), "/ip4/127.0.0.1/udp/0/quic-v1".to_owned()];
-    let overlay = start_bootstrap(&folder.join("bootstrap"), listen, &[]).await.unwrap();
+    let overlay = start_bootstrap(&folder.join("bootstrap"), listen, &[], false).await.unwrap();
     let address = overlay.status().await.unwrap().listen[0].to_string();
     (overlay, NetOptions { bootstrap: vec![address], loopback: true })
 }

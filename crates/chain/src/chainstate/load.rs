@@ -79,6 +79,10 @@ impl<S: Store> ChainState<S> {
         for id in self.tree.ancestors(tip).collect::<Vec<_>>() {
             self.tree.entry_mut(id).sequence = HeaderTree::SEQUENCE_BEST_FROM_DISK;
         }
+        // A crash can come between the mark on a block and the coins without it: then activation takes it back first.
+        let valid = self.tree.ancestors(tip).find(|&id| !self.tree[id].status.failed);
+        let valid = valid.expect("the genesis block is valid");
+        self.best_header = valid;
         for id in self.tree.ids() {
             let entry = &self.tree[id];
             if entry.status.failed {
@@ -93,7 +97,7 @@ impl<S: Store> ChainState<S> {
                 continue;
             }
             if entry.chain_tx_count > 0 {
-                if rank(&self.tree, id) >= rank(&self.tree, tip) {
+                if rank(&self.tree, id) >= rank(&self.tree, valid) {
                     self.candidates.insert(&self.tree, id);
                 }
             } else if let Some(parent) = entry.parent {

@@ -290,3 +290,20 @@ fn coins_that_are_not_those_of_the_tip_stop_a_reorganisation() {
     let error = chain.invalidate(tip, NOW).unwrap_err();
     assert_eq!(error.to_string(), format!("corrupt coins: not as block {} had left them", blocks[1].block_hash()));
 }
+
+#[test]
+fn a_tip_that_was_marked_before_the_crash_is_taken_back_after_it() {
+    let mut rig = Rig::regtest();
+    let (_, blocks) = rig.grow(rig.maker.genesis(), 6);
+    rig.chain.flush(FlushMode::Full).unwrap();
+    rig.chain.invalidate(rig.id(&blocks[4]), NOW).unwrap();
+    rig.chain.flush(FlushMode::Index).unwrap();
+    let mut chain = open(rig.chain.into_store());
+    assert_eq!(chain.tip().hash, blocks[5].block_hash(), "the coins are still those of the marked block");
+    assert_eq!(chain.tree()[chain.best_header()].hash, blocks[3].block_hash());
+    chain.drain_events();
+    chain.activate_best_chain(NOW).unwrap();
+    assert_eq!(chain.tip().hash, blocks[3].block_hash());
+    assert_eq!(chain.coin(&coinbase_of(&blocks[4]).0).unwrap(), None);
+    assert!(matches!(chain.drain_events().last(), Some(Event::TipChanged { .. })));
+}

@@ -16,6 +16,7 @@ use pumasi_p2p::{
 };
 use pumasi_script::{CacheUse, Interpreter, ScriptVerifier, SigCache};
 
+use super::bans;
 use super::import::import_blocks;
 use crate::backend::{Backend, Chain, Context};
 use crate::clock::Clock;
@@ -309,8 +310,11 @@ fn network(settings: &Settings, params: pumasi_p2p::Params, clock: &Clock, log: 
             }
         }
     }
-    if let Ok(text) = fs::read_to_string(settings.folder.join("banlist.dat")) {
-        net.bans_mut().load(&text);
+    match fs::read(settings.folder.join(bans::FILE_NAME)).ok().as_deref().and_then(bans::read) {
+        Some(list) => list.into_iter().for_each(|(subnet, ban)| {
+            net.bans_mut().ban(subnet, ban.until, ban.created);
+        }),
+        None => log.info("Recreating the banlist database"),
     }
     if let Ok(text) = fs::read_to_string(settings.folder.join("anchors.dat")) {
         net.set_anchors(text.lines().filter_map(|line| anchor(line, settings.port)).collect());
@@ -333,12 +337,16 @@ pub(super) fn permissions_of(settings: &Settings, ip: IpAddr, inbound: bool) -> 
     let mut permissions = Permissions::default();
     let address = NetAddr::from(ip.to_canonical());
     for line in settings.args.all("whitelist") {
-        let (names, range) = line.split_once('@').unwrap_or(("", line));
-        let names: Vec<&str> = names.split(',').filter(|name| !name.is_empty()).collect();
+        let (named, range) = match line.split_once('@') {
+            Some((names, range)) => (Some(names), range),
+            None => (None, line),
+        };
+        let names: Vec<&str> = named.unwrap_or("").split(',').filter(|name| !name.is_empty()).collect();
         let directed = names.iter().any(|name| matches!(*name, "in" | "out"));
         let counts = if directed { names.contains(&if inbound { "in" } else { "out" }) } else { inbound };
         if counts && range.parse::<Subnet>().is_ok_and(|range| range.contains(&address)) {
-            let implicit = !names.iter().any(|name| !matches!(*name, "in" | "out"));
+            // `in@` gives what no names give; a bare `@` gives nothing.
+            let implicit = named.is_none() || (directed && names.iter().all(|name| matches!(*name, "in" | "out")));
             permissions = add_permissions(permissions, &names, implicit, settings);
         }
     }
@@ -366,8 +374,9 @@ fn add_permissions(mut to: Permissions, names: &[&str], implicit: bool, settings
         to.no_ban = true;
         to.download = true;
         to.mempool = true;
-        to.relay |= settings.args.flag("whitelistrelay", true);
-        to.force_relay |= settings.args.flag("whitelistforcerelay", false);
+        let force = settings.args.flag("whitelistforcerelay", false);
+        to.relay |= force || settings.args.flag("whitelistrelay", true);
+        to.force_relay |= force;
     }
     to
 }

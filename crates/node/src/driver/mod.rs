@@ -8,6 +8,7 @@ mod dial;
 mod import;
 mod metrics;
 mod peer;
+mod permissions;
 mod run;
 mod setup;
 mod work;

@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, watch};
 use super::dial::Dialer;
 use super::work::Worker;
 use super::{Event, Tip};
-use super::{metrics, setup};
+use super::{metrics, permissions, setup};
 use crate::clock::Clock;
 use crate::conf::{ConfError, Listen, Settings};
 use crate::log::DebugLog;
@@ -210,10 +210,7 @@ async fn accept(listener: TcpListener, listen: Listen, settings: Settings, event
         let address = SocketAddr::new(address.ip().to_canonical(), address.port());
         let bind = stream.local_addr().unwrap_or(listen.address);
         let bind = SocketAddr::new(bind.ip().to_canonical(), bind.port());
-        let permissions = match &listen.permissions {
-            Some(names) => setup::permissions_by_name(&settings, names),
-            None => setup::permissions_of(&settings, address.ip(), true),
-        };
+        let permissions = permissions::of(&settings.args, address.ip(), true, listen.permissions.as_deref());
         if events.send(Event::Accepted { stream, address, bind, onion: listen.onion, permissions }).await.is_err() {
             return;
         }

@@ -11,11 +11,11 @@ use tokio::net::TcpStream;
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, mpsc, watch};
 
-use super::bans;
 use super::dial::{Dialer, resolve_seed};
 use super::peer::{Command, Connection, WAITING_KIB};
 use super::run::{Observer, Progress};
 use super::{Event, PeerEvent, Tip, write_line};
+use super::{bans, permissions};
 use crate::node::Node;
 
 /// How long the thread sleeps when nothing happens; timers of the peers run as often.
@@ -117,7 +117,7 @@ impl Worker {
                     stream.as_ref().and_then(|stream| Some((stream.peer_addr().ok()?, stream.local_addr().ok()?)));
                 match (stream, addresses) {
                     (Some(stream), Some((address, local))) => {
-                        let permissions = super::setup::permissions_of(&self.node.settings, address.ip(), false);
+                        let permissions = permissions::of(&self.node.settings.args, address.ip(), false, None);
                         let dialed = self.node.net.dialed(id, address.into(), local.into(), permissions, now);
                         if let Some((peer, transport)) = dialed {
                             self.connect(peer, transport, stream);

@@ -77,6 +77,9 @@ pub(crate) enum Command {
     /// Receipts: show one, or check one that somebody shows.
     #[command(subcommand)]
     Receipt(Receipt),
+    /// Run a Bitcoin node, or ask how the running one stands.
+    #[command(args_conflicts_with_subcommands = true)]
+    Node(Node),
     /// How things stand: balances, what is under way, who holds the folder.
     Status,
     /// Play the whole story on this machine with real parts.
@@ -86,6 +89,36 @@ pub(crate) enum Command {
         /// For which shell.
         shell: clap_complete::Shell,
     },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Node {
+    #[command(subcommand)]
+    pub(crate) action: Option<NodeAction>,
+    #[command(flatten)]
+    pub(crate) place: NodePlace,
+    /// Keep only about so many MiB of blocks, at least 550.
+    #[arg(long, value_name = "MIB")]
+    pub(crate) prune: Option<u64>,
+    /// Options of bitcoind, such as -txindex or -debug=net.
+    #[arg(last = true, value_name = "OPTION")]
+    pub(crate) options: Vec<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum NodeAction {
+    /// How the running node stands.
+    Status(NodePlace),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct NodePlace {
+    /// The network.
+    #[arg(long, default_value = "regtest", value_parser = ["regtest", "signet", "testnet4", "main"])]
+    pub(crate) network: String,
+    /// The folder of the node's files; otherwise one beside the identity.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) data: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

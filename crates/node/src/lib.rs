@@ -4,6 +4,7 @@
 //! mempool and peers; around it are sockets, files and clocks.
 
 mod backend;
+mod client;
 pub mod clock;
 pub mod conf;
 mod driver;
@@ -14,4 +15,5 @@ mod node;
 mod rpc;
 pub mod storage;
 
-pub use driver::run;
+pub use client::{CallError, call};
+pub use driver::{Observer, Progress, run, run_observed};

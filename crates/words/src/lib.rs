@@ -20,6 +20,7 @@
 mod say;
 
 mod audit;
+mod bitcoin;
 mod connection;
 mod demo;
 mod exit;
@@ -37,6 +38,7 @@ mod told;
 mod trust;
 
 pub use audit::{Audit, Document, Finding};
+pub use bitcoin::BitcoinNode;
 pub use connection::{PathKind, Step, Trouble};
 pub use demo::Narration;
 pub use exit::Exit;

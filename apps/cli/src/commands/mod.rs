@@ -7,6 +7,7 @@ mod events;
 mod identity;
 mod ledger;
 mod listen;
+mod node;
 mod pair;
 mod pay;
 mod receipt;
@@ -37,6 +38,7 @@ pub(crate) async fn run(command: Command, context: &mut Context) -> anyhow::Resu
         Command::Request(args) => request::request(context, args).await,
         Command::Ledger(args) => ledger::ledger(context, args).await,
         Command::Receipt(args) => receipt::receipt(context, args).await,
+        Command::Node(args) => node::node(context, args).await,
         Command::Status => status::status(context).await,
         Command::Demo(args) => Box::pin(demo::demo(context, args)).await,
         Command::Completions { shell } => {

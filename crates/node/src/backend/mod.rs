@@ -8,7 +8,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bitcoin::{Block, BlockHash, OutPoint, Transaction, TxOut, Txid};
-use pumasi_chain::{BlockId, ChainError, ChainState, CoinsView, Event, FlushMode, Source, Store, StoreError};
+use pumasi_chain::{
+    BlockId, BlockResult, ChainError, ChainState, CoinsView, Event, FlushMode, Source, Store, StoreError,
+};
 use pumasi_mempool::{DisconnectedTransactions, Mempool};
 use pumasi_p2p::ChainEvent;
 use pumasi_script::ScriptVerifier;
@@ -93,6 +95,11 @@ impl Backend {
         self.validation += begin.elapsed();
         if let Err(ChainError::Invalid(error)) = &result {
             let hash = block.block_hash();
+            if error.result() == BlockResult::HeaderLowWork {
+                self.log.debug("validation", &format!(
+                    "AcceptBlockHeader: not adding new block header {hash}, missing anti-dos proof-of-work validation"
+                ));
+            }
             self.log.debug("validation", &format!("AcceptBlock: {hash}, {error}"));
             self.log.debug("validation", &format!("ProcessNewBlock: AcceptBlock FAILED ({error})"));
         }

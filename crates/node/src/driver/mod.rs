@@ -3,10 +3,12 @@
 //! All that happens reaches the thread through one bounded channel, in order: what peers said, calls of the RPC,
 //! connections that came up or went down. The thread owns chain, mempool and peers, so nothing of them needs a lock.
 
+mod bans;
 mod dial;
 mod import;
 mod metrics;
 mod peer;
+mod permissions;
 mod run;
 mod setup;
 mod work;
@@ -22,7 +24,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use crate::log::DebugLog;
 use crate::node::Node;
 
-pub use run::run;
+pub use run::{Observer, Progress, run, run_observed};
 
 /// What the validation thread is told.
 pub(crate) enum Event {

@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, watch};
 use super::dial::Dialer;
 use super::work::Worker;
 use super::{Event, Tip};
-use super::{metrics, setup};
+use super::{metrics, permissions, setup};
 use crate::clock::Clock;
 use crate::conf::{ConfError, Listen, Settings};
 use crate::log::DebugLog;
@@ -23,24 +23,48 @@ const QUEUE: usize = 1024;
 /// How long calls that are under way may take to end when the node stops.
 const FAREWELL: Duration = Duration::from_secs(2);
 
+/// How far a running node is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// Height of the active chain.
+    pub height: u32,
+    /// Height of the best header.
+    pub headers: u32,
+    /// Connections to others.
+    pub peers: usize,
+    /// It still catches up.
+    pub syncing: bool,
+}
+
+/// Who is told twice a second how far the node is; on the node's own thread, so it should not take long.
+pub type Observer = Box<dyn FnMut(Progress) + Send>;
+
 /// Runs a node until somebody stops it.
 ///
 /// # Errors
 /// What kept it from starting, or what stopped it, in words for its user.
 pub fn run(settings: Settings) -> Result<(), ConfError> {
+    run_observed(settings, Box::new(|_| {}))
+}
+
+/// [`run`], telling how far it is.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_observed(settings: Settings, observer: Observer) -> Result<(), ConfError> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
         .map_err(|error| ConfError::Value(format!("The system gives no threads: {error}")))?;
     let handle = runtime.handle().clone();
-    let result = handle.block_on(live(settings));
+    let result = handle.block_on(live(settings, observer));
     // Tasks of connections that have not noticed yet must not hold up the exit.
     runtime.shutdown_timeout(Duration::from_millis(100));
     result
 }
 
-async fn live(settings: Settings) -> Result<(), ConfError> {
+async fn live(settings: Settings, observer: Observer) -> Result<(), ConfError> {
     let _folder = FolderLock::take(&settings.folder).map_err(|error| ConfError::Value(error.to_string()))?;
     let _blocks = FolderLock::take(&settings.blocks_folder).map_err(|error| ConfError::Value(error.to_string()))?;
     let clock = Arc::new(Clock::default());
@@ -91,6 +115,7 @@ async fn live(settings: Settings) -> Result<(), ConfError> {
         runtime: tokio::runtime::Handle::current(),
         links: std::collections::HashMap::new(),
         room: Worker::room(),
+        observer,
         last_tick: std::time::Instant::now(),
         last_index_save: std::time::Instant::now(),
     };
@@ -185,10 +210,7 @@ async fn accept(listener: TcpListener, listen: Listen, settings: Settings, event
         let address = SocketAddr::new(address.ip().to_canonical(), address.port());
         let bind = stream.local_addr().unwrap_or(listen.address);
         let bind = SocketAddr::new(bind.ip().to_canonical(), bind.port());
-        let permissions = match &listen.permissions {
-            Some(names) => setup::permissions_by_name(&settings, names),
-            None => setup::permissions_of(&settings, address.ip(), true),
-        };
+        let permissions = permissions::of(&settings.args, address.ip(), true, listen.permissions.as_deref());
         if events.send(Event::Accepted { stream, address, bind, onion: listen.onion, permissions }).await.is_err() {
             return;
         }

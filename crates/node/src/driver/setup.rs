@@ -10,13 +10,11 @@ use bitcoin::{Amount, Work};
 use pumasi_chain::params::{MAX_FUTURE_BLOCK_TIME, Params};
 use pumasi_chain::{ChainState, Options, ScriptChecks};
 use pumasi_mempool::{Config as MempoolConfig, FeeRate, LoadOptions, Mempool};
-use pumasi_p2p::{
-    AddressBook, AddressEntry, Config as NetConfig, NetAddr, Network, NetworkKind, PeerAddress, Permissions, Subnet,
-    Time,
-};
+use pumasi_p2p::{AddressBook, AddressEntry, Config as NetConfig, Network, NetworkKind, PeerAddress, Time};
 use pumasi_script::{CacheUse, Interpreter, ScriptVerifier, SigCache};
 
 use super::import::import_blocks;
+use super::{bans, permissions};
 use crate::backend::{Backend, Chain, Context};
 use crate::clock::Clock;
 use crate::conf::{ConfError, Settings};
@@ -50,6 +48,7 @@ pub(super) fn node(
     calls: ActiveCalls,
 ) -> Result<Node, ConfError> {
     let params = chain_params(&settings)?;
+    permissions::check(&settings.args)?;
     let args = &settings.args;
     let cache = u64::try_from(args.integer("dbcache", DEFAULT_CACHE_MIB).clamp(4, 1 << 20)).unwrap_or(4) << 20;
     let database_cache = (cache / 8).max(DATABASE_CACHE_BYTES.min(cache / 2));
@@ -309,8 +308,16 @@ fn network(settings: &Settings, params: pumasi_p2p::Params, clock: &Clock, log: 
             }
         }
     }
-    if let Ok(text) = fs::read_to_string(settings.folder.join("banlist.dat")) {
-        net.bans_mut().load(&text);
+    match fs::read(settings.folder.join(bans::FILE_NAME)).ok().as_deref().and_then(bans::read) {
+        Some(list) => list.into_iter().for_each(|(subnet, ban)| {
+            net.bans_mut().ban(subnet, ban.until, ban.created);
+        }),
+        None => {
+            log.info("Recreating the banlist database");
+            if let Err(error) = fs::write(settings.folder.join(bans::FILE_NAME), bans::write(&[])) {
+                log.warn(&format!("{} could not be written: {error}", bans::FILE_NAME));
+            }
+        }
     }
     if let Ok(text) = fs::read_to_string(settings.folder.join("anchors.dat")) {
         net.set_anchors(text.lines().filter_map(|line| anchor(line, settings.port)).collect());
@@ -326,48 +333,4 @@ fn anchor(line: &str, port: u16) -> Option<AddressEntry> {
     let (address, services) = line.split_once(' ')?;
     let address = PeerAddress::parse(address, port).ok()?;
     Some(AddressEntry { address, services: ServiceFlags::from(services.parse::<u64>().ok()?), time: 0 })
-}
-
-/// What `-whitelist=` gives a peer of this address.
-pub(super) fn permissions_of(settings: &Settings, ip: IpAddr, inbound: bool) -> Permissions {
-    let mut permissions = Permissions::default();
-    let address = NetAddr::from(ip.to_canonical());
-    for line in settings.args.all("whitelist") {
-        let (names, range) = line.split_once('@').unwrap_or(("", line));
-        let names: Vec<&str> = names.split(',').filter(|name| !name.is_empty()).collect();
-        let directed = names.iter().any(|name| matches!(*name, "in" | "out"));
-        let counts = if directed { names.contains(&if inbound { "in" } else { "out" }) } else { inbound };
-        if counts && range.parse::<Subnet>().is_ok_and(|range| range.contains(&address)) {
-            let implicit = !names.iter().any(|name| !matches!(*name, "in" | "out"));
-            permissions = add_permissions(permissions, &names, implicit, settings);
-        }
-    }
-    permissions
-}
-
-/// What `-whitebind=` gives, by its names.
-pub(super) fn permissions_by_name(settings: &Settings, names: &str) -> Permissions {
-    let names: Vec<&str> = names.split(',').filter(|name| !name.is_empty()).collect();
-    add_permissions(Permissions::default(), &names, names.is_empty(), settings)
-}
-
-fn add_permissions(mut to: Permissions, names: &[&str], implicit: bool, settings: &Settings) -> Permissions {
-    let all = names.contains(&"all");
-    let has = |name: &str| all || names.contains(&name);
-    to.bloom_filter |= has("bloomfilter") || has("bloom");
-    to.relay |= has("relay") || has("forcerelay");
-    to.force_relay |= has("forcerelay");
-    to.download |= has("download") || has("noban");
-    to.no_ban |= has("noban");
-    to.mempool |= has("mempool");
-    to.addr |= has("addr");
-    if implicit {
-        // Without names: what Bitcoin Core's `implicit` gives.
-        to.no_ban = true;
-        to.download = true;
-        to.mempool = true;
-        to.relay |= settings.args.flag("whitelistrelay", true);
-        to.force_relay |= settings.args.flag("whitelistforcerelay", false);
-    }
-    to
 }

@@ -13,7 +13,9 @@ use tokio::sync::{Semaphore, mpsc, watch};
 
 use super::dial::{Dialer, resolve_seed};
 use super::peer::{Command, Connection, WAITING_KIB};
+use super::run::{Observer, Progress};
 use super::{Event, PeerEvent, Tip, write_line};
+use super::{bans, permissions};
 use crate::node::Node;
 
 /// How long the thread sleeps when nothing happens; timers of the peers run as often.
@@ -38,6 +40,8 @@ pub(super) struct Worker {
     pub(super) max_send_buffer: usize,
     pub(super) links: HashMap<PeerId, mpsc::UnboundedSender<Command>>,
     pub(super) room: Arc<Semaphore>,
+    /// Who is told how far the node is.
+    pub(super) observer: Observer,
     /// When the timers that run in real time last moved on.
     pub(super) last_tick: Instant,
     /// When what is known about blocks was last saved.
@@ -113,7 +117,7 @@ impl Worker {
                     stream.as_ref().and_then(|stream| Some((stream.peer_addr().ok()?, stream.local_addr().ok()?)));
                 match (stream, addresses) {
                     (Some(stream), Some((address, local))) => {
-                        let permissions = super::setup::permissions_of(&self.node.settings, address.ip(), false);
+                        let permissions = permissions::of(&self.node.settings.args, address.ip(), false, None);
                         let dialed = self.node.net.dialed(id, address.into(), local.into(), permissions, now);
                         if let Some((peer, transport)) = dialed {
                             self.connect(peer, transport, stream);
@@ -198,7 +202,7 @@ impl Worker {
 
     fn keep_bans(&self) {
         let now = self.node.time();
-        self.keep("banlist.dat", self.node.net.bans().save(now).as_bytes());
+        self.keep(bans::FILE_NAME, bans::write(&self.node.net.bans().list(now)).as_bytes());
     }
 
     /// Writes a small file: aside first, then renamed.
@@ -218,6 +222,13 @@ impl Worker {
             let now = self.node.time();
             self.node.net.tick(elapsed, now, &mut self.node.backend);
             self.after_work();
+            let (chain, counts) = (&self.node.backend.chain, self.node.net.connection_counts());
+            (self.observer)(Progress {
+                height: chain.active().height(),
+                headers: chain.tree()[chain.best_header()].height,
+                peers: counts.inbound + counts.outbound,
+                syncing: chain.is_initial_block_download(),
+            });
         }
     }
 

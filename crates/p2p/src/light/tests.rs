@@ -61,11 +61,11 @@ fn answer(sync: &mut FilterSync, host: &TestHost, peer: PeerId, request: &Reques
     }
 }
 
-fn run(sync: &mut FilterSync, host: &TestHost, liar: Option<(PeerId, u32)>) -> Vec<LightEvent> {
+fn run(sync: &mut FilterSync, host: &TestHost, liars: &[PeerId], lie_at: u32) -> Vec<LightEvent> {
     let mut events = Vec::new();
     for _ in 0..100 {
         for (peer, request) in sync.poll(NOW, host) {
-            let lie = liar.filter(|(liar, _)| *liar == peer).map(|(_, height)| height);
+            let lie = liars.contains(&peer).then_some(lie_at);
             answer(sync, host, peer, &request, lie);
         }
         while let Some(event) = sync.poll_event() {
@@ -80,7 +80,7 @@ fn a_block_that_pays_us_is_found_and_no_other_fetched() {
     let (host, script, hash) = chain(120, 77);
     let mut sync = sync(&host, 2);
     assert!(sync.watch(script));
-    let events = run(&mut sync, &host, None);
+    let events = run(&mut sync, &host, &[], 0);
     let blocks: Vec<_> = events
         .iter()
         .filter_map(|event| match event {
@@ -98,7 +98,7 @@ fn who_hides_an_output_is_found_out() {
         let (host, script, hash) = chain(40, 33);
         let mut sync = sync(&host, 2);
         sync.watch(script);
-        let events = run(&mut sync, &host, Some((PeerId(liar), 33)));
+        let events = run(&mut sync, &host, &[PeerId(liar)], 33);
         assert!(events.contains(&LightEvent::Liar(PeerId(liar))), "{events:?}");
         assert!(!events.contains(&LightEvent::Liar(PeerId(1 - liar))));
         assert!(
@@ -109,11 +109,22 @@ fn who_hides_an_output_is_found_out() {
 }
 
 #[test]
+fn the_block_decides_and_not_the_majority() {
+    let (host, script, hash) = chain(40, 33);
+    let mut sync = sync(&host, 3);
+    sync.watch(script);
+    let events = run(&mut sync, &host, &[PeerId(0), PeerId(2)], 33);
+    assert!(events.contains(&LightEvent::Liar(PeerId(0))) && events.contains(&LightEvent::Liar(PeerId(2))));
+    assert!(!events.contains(&LightEvent::Liar(PeerId(1))));
+    assert!(events.iter().any(|event| matches!(event, LightEvent::Block { block, .. } if block.block_hash() == hash)));
+}
+
+#[test]
 fn a_reorganisation_is_followed() {
     let (mut host, script, _) = chain(20, 18);
     let mut sync = sync(&host, 1);
     sync.watch(script);
-    run(&mut sync, &host, None);
+    run(&mut sync, &host, &[], 0);
     let mut tip = host.active_block(15).unwrap();
     for mark in 0..8 {
         let block = crate::network::testing::mine_block(&tip, Vec::new(), tip.time + 1, 70 + mark);
@@ -121,7 +132,7 @@ fn a_reorganisation_is_followed() {
         host.accept_block(std::sync::Arc::new(block), true, true, NOW);
         tip = host.header(&hash).unwrap();
     }
-    let events = run(&mut sync, &host, None);
+    let events = run(&mut sync, &host, &[], 0);
     assert!(events.contains(&LightEvent::Rewound { height: 15 }));
     assert_eq!(sync.height(), 23);
 }

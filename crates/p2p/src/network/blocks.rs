@@ -23,6 +23,10 @@ impl Network {
         let block = reader.block()?;
         let hash = block.block_hash();
         self.net(format!("received block {hash} peer={id}"));
+        if self.light.is_some() {
+            self.on_light_block(&block);
+            return Ok(());
+        }
         let parent = host.header(&block.header.prev_blockhash);
         if let Some(parent) = &parent
             && let Some(mutation) = host.block_mutation(&block, host.segwit_active_after(&parent.hash))

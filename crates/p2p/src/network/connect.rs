@@ -197,6 +197,9 @@ impl Network {
         let Some(peer) = self.peers.remove(&id) else { return };
         self.blocks_in_flight.disconnected(id);
         self.tx_download.disconnected(id);
+        if let Some(light) = &mut self.light {
+            light.disconnected(id);
+        }
         self.flush_tx_log();
         self.high_bandwidth.retain(|other| *other != id);
         self.block_source.retain(|_, (source, _)| *source != id);

@@ -40,7 +40,9 @@ impl Network {
     fn desirable_services(&self, offered: ServiceFlags, now: Time) -> ServiceFlags {
         let spacing = self.config.params.target_spacing.as_secs().max(1) as i64;
         let depth = (now.secs() - self.best_block_time) / spacing;
-        if offered.has(ServiceFlags::NETWORK_LIMITED) && depth < LIMITED_PEERS_WITHIN {
+        if self.light.is_some() {
+            ServiceFlags::NETWORK | ServiceFlags::WITNESS | ServiceFlags::COMPACT_FILTERS
+        } else if offered.has(ServiceFlags::NETWORK_LIMITED) && depth < LIMITED_PEERS_WITHIN {
             ServiceFlags::NETWORK_LIMITED | ServiceFlags::WITNESS
         } else {
             ServiceFlags::NETWORK | ServiceFlags::WITNESS
@@ -245,6 +247,7 @@ impl Network {
             wtxid_relay: peer.wtxid_relay,
         };
         self.tx_download.connected(id, info);
+        self.light_connected(id);
     }
 
     /// Tells a peer that we speak compact blocks, and whether it should announce with them.

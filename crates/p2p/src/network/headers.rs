@@ -263,7 +263,7 @@ impl Network {
     /// Fetches the blocks of a chain that is better than ours at once, if we are near the tip.
     fn headers_direct_fetch(&mut self, id: PeerId, last: &HeaderInfo, now: Time, host: &dyn Host) {
         let Some(last) = host.header(&last.hash) else { return };
-        if !self.can_direct_fetch(now, host) || !last.valid || host.tip().work > last.work {
+        if self.light.is_some() || !self.can_direct_fetch(now, host) || !last.valid || host.tip().work > last.work {
             return;
         }
         let mut to_fetch = Vec::new();

@@ -16,6 +16,7 @@ mod handshake;
 mod headers;
 mod info;
 mod inventory;
+mod light;
 mod outbound;
 mod peer;
 mod ping;
@@ -35,6 +36,7 @@ use crate::bans::BanList;
 use crate::config::Config;
 use crate::download::BlocksInFlight;
 use crate::fees::FeeFilterRounder;
+use crate::light::{FilterSync, LightEvent};
 use crate::log::{Level, LogLine};
 use crate::orphanage::OrphanInfo;
 use crate::output::{DialId, Output};
@@ -113,6 +115,8 @@ pub struct Network {
     next_dial: u64,
     connections: Connections,
     totals: Totals,
+    light: Option<FilterSync>,
+    light_events: VecDeque<LightEvent>,
 }
 
 impl Network {
@@ -154,6 +158,8 @@ impl Network {
             next_dial: 0,
             connections,
             totals: Totals::default(),
+            light: None,
+            light_events: VecDeque::new(),
         };
         if !dns_seed {
             network.info("DNS seeding disabled".to_owned());

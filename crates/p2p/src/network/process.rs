@@ -72,6 +72,7 @@ impl Network {
         let mut peers = self.peer_ids();
         self.random.shuffle(&mut peers);
         let mut more = false;
+        self.work_light(now, host);
         for id in peers {
             if !self.peer(id).disconnect {
                 more |= self.process_messages(id, now, host);
@@ -186,6 +187,8 @@ impl Network {
             "pong" => self.on_pong(id, reader, message.payload.len(), received),
             "filterload" | "filteradd" | "filterclear" => self.on_bloom_filter(id, kind, reader)?,
             "feefilter" => self.on_feefilter(id, reader)?,
+            "cfheaders" if self.light.is_some() => self.on_cfheaders(id, reader, now)?,
+            "cfilter" if self.light.is_some() => self.on_cfilter(id, reader, now)?,
             "getcfilters" => self.on_getcfilters(id, reader, host)?,
             "getcfheaders" => self.on_getcfheaders(id, reader, host)?,
             "getcfcheckpt" => self.on_getcfcheckpt(id, reader, host)?,

@@ -258,7 +258,8 @@ impl Network {
     fn request_data(&mut self, id: PeerId, sync: bool, now: Time, host: &dyn Host) {
         let mut invs = Vec::new();
         let peer = self.peer(id);
-        let fetches = peer.serves_blocks()
+        let fetches = self.light.is_none()
+            && peer.serves_blocks()
             && ((sync && !peer.is_limited()) || !host.is_initial_block_download())
             && self.blocks_in_flight.count(id) < MAX_PER_PEER;
         if fetches {

@@ -5,6 +5,8 @@ mod inventory;
 mod message;
 mod reader;
 mod short_ids;
+#[cfg(test)]
+mod tests;
 mod transport;
 mod v1;
 mod v2;

@@ -28,7 +28,10 @@ enum Step {
         back: usize,
     },
     Flush,
+    /// The process ends, with the index written.
     Restart,
+    /// The process ends: what was not written is lost.
+    Crash,
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -40,6 +43,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (0usize..5).prop_map(|back| Step::Reconsider { back }),
         1 => Just(Step::Flush),
         1 => Just(Step::Restart),
+        1 => Just(Step::Crash),
     ]
 }
 
@@ -57,6 +61,8 @@ impl Model {
         for (height, block) in (1..).zip(&blocks) {
             apply(&mut coins, block, height);
         }
+        // A crash never goes back behind the shared start.
+        rig.chain.flush(FlushMode::Full).unwrap();
         let block = blocks[119].clone();
         let id = rig.maker.tree().id(&block.block_hash()).unwrap();
         Self { rig, made: vec![(id, block, coins)] }
@@ -112,11 +118,16 @@ impl Model {
             Step::Flush => self.rig.chain.flush(FlushMode::Full).unwrap(),
             Step::Restart => {
                 self.rig.chain.flush(FlushMode::Index).unwrap();
-                let store = self.rig.chain.store().clone();
-                self.rig.chain = ChainState::open(Params::regtest(), store, options(), NOW).unwrap();
-                self.rig.chain.activate_best_chain(NOW).unwrap();
+                self.restart();
             }
+            Step::Crash => self.restart(),
         }
+    }
+
+    fn restart(&mut self) {
+        let store = self.rig.chain.store().clone();
+        self.rig.chain = ChainState::open(Params::regtest(), store, options(), NOW).unwrap();
+        self.rig.chain.activate_best_chain(NOW).unwrap();
     }
 
     fn known(&self, back: usize) -> Option<BlockId> {

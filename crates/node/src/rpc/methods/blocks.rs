@@ -241,7 +241,8 @@ fn complete_witness(node: &Node, block: &mut Block) {
 
 fn submit_header(node: &mut Node, params: &Params) -> RpcResult {
     let bytes = hex::decode(params.required_text(0)).unwrap_or_default();
-    let Ok(header) = deserialize::<Header>(&bytes) else {
+    // What follows the header is left unread, as in Bitcoin Core.
+    let Ok(header) = deserialize::<Header>(bytes.get(..80).unwrap_or(&bytes)) else {
         return Err(RpcError::deserialization("Block header decode failed"));
     };
     let parent: BlockHash = header.prev_blockhash;

@@ -401,7 +401,12 @@ fn set_ban(node: &mut Node, params: &Params) -> RpcResult {
         }
         return Ok(Json::Null);
     }
-    if node.net.bans().is_subnet_banned(&subnet, now) {
+    let bans = node.net.bans();
+    let known = match params.required_text(0).parse::<NetAddr>() {
+        Ok(address) => bans.is_banned(&address, now),
+        Err(_) => bans.is_subnet_banned(&subnet, now),
+    };
+    if known {
         return Err(RpcError::peer_already_added("Error: IP/Subnet already banned"));
     }
     let (time, absolute) = (params.integer(2)?.unwrap_or(0), params.flag(3, false));

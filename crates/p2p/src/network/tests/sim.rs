@@ -4,6 +4,7 @@
 use super::super::testing::{TestHost, regtest_params};
 use super::super::{Closed, Network};
 use crate::config::{Config, Permissions};
+use crate::light::LightEvent;
 use crate::output::{DialTarget, Output};
 use crate::random::Random;
 use crate::wire::Transport;
@@ -29,6 +30,7 @@ pub(super) struct Node {
     pub(super) log: Vec<String>,
     /// Messages sent, by type.
     pub(super) sent: BTreeMap<String, usize>,
+    pub(super) found: Vec<LightEvent>,
 }
 
 pub(super) struct Sim {
@@ -56,6 +58,7 @@ impl Sim {
             transports: BTreeMap::new(),
             log: Vec::new(),
             sent: BTreeMap::new(),
+            found: Vec::new(),
         });
         Self { nodes: nodes.collect(), links: Vec::new(), now, random }
     }
@@ -163,6 +166,9 @@ impl Sim {
 
     /// Does what a node asks for.
     fn settle(&mut self, node: usize) {
+        while let Some(event) = self.nodes[node].net.poll_light() {
+            self.nodes[node].found.push(event);
+        }
         while let Some(output) = self.nodes[node].net.poll_output() {
             match output {
                 Output::Send { peer, message } => {

@@ -83,7 +83,8 @@ fn median(mut times: Vec<Duration>) -> f64 {
 
 /// The same by aiortc; `None`, and a word, when it is not there.
 fn aiortc() -> Option<Figures> {
-    let root = Path::new(&std::env::var("CARGO_MANIFEST_DIR").unwrap()).join("../..");
+    let root =
+        Path::new(&std::env::var("CARGO_MANIFEST_DIR").expect("cargo names the folder of the package")).join("../..");
     let python = std::env::var_os("PUMASI_PYTHON").map_or(root.join("target/foreign/venv/bin/python"), Into::into);
     let script = root.join("testing/foreign/rtc/peer.py");
     let output = Command::new(python).arg(script).arg("bench").stderr(Stdio::null()).output().ok()?;

@@ -20,7 +20,7 @@ import tempfile
 import threading
 import time
 
-from sync import OURS, FIRST, Node, agree, free_port
+from sync import OURS, FIRST, Node, agree, free_port, leave_nothing_behind
 
 KILLS = int(os.environ.get("KILLS", "500"))
 SEED = int(os.environ.get("SEED", str(random.randrange(2**32))))
@@ -107,4 +107,7 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    finally:
+        leave_nothing_behind()

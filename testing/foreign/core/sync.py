@@ -32,6 +32,8 @@ def free_port():
 
 
 class Node:
+    running = []
+
     def __init__(self, binary, folder, v2):
         self.folder = pathlib.Path(folder)
         self.folder.mkdir()
@@ -41,6 +43,7 @@ class Node:
             f"-bind=127.0.0.1:{self.port}", f"-rpcport={self.rpc_port}", f"-v2transport={int(v2)}",
             "-printtoconsole=0", "-listenonion=0", "-natpmp=0", "-discover=0",
         ])
+        self.running.append(self.process)
         self.until(self.answers, "the RPC answers")
 
     def answers(self):
@@ -141,5 +144,16 @@ def main():
     print("ok: Core and ours agree")
 
 
+def leave_nothing_behind():
+    """After a failure nodes are still there."""
+    for process in Node.running:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    finally:
+        leave_nothing_behind()

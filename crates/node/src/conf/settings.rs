@@ -315,8 +315,10 @@ fn listen(args: &Args, port: u16) -> Result<Vec<Listen>, ConfError> {
     for text in &white {
         let (permissions, place) = text.split_once('@').unwrap_or(("", text));
         let address = socket(place, 0)
-            .filter(|address| address.port() != 0)
-            .ok_or_else(|| ConfError::Value(format!("Need to specify a port with -whitebind: '{place}'")))?;
+            .ok_or_else(|| ConfError::Value(format!("Cannot resolve -whitebind address: '{place}'")))?;
+        if address.port() == 0 {
+            return Err(ConfError::Value(format!("Need to specify a port with -whitebind: '{place}'")));
+        }
         all.push(Listen { address, onion: false, permissions: Some(permissions.to_owned()) });
     }
     if all.is_empty() {

@@ -6,7 +6,7 @@ mod options;
 mod settings;
 
 pub use args::Args;
-pub use settings::{CLIENT_VERSION, Light, Listen, Settings};
+pub use settings::{CLIENT_VERSION, Listen, Settings};
 
 use std::path::PathBuf;
 

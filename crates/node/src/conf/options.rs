@@ -81,7 +81,6 @@ const ANY: &[&str] = &[
     "incrementalrelayfee",
     "ipcbind",
     "keypool",
-    "light",
     "limitancestorcount",
     "limitancestorsize",
     "limitclustercount",

@@ -26,16 +26,6 @@ pub struct Listen {
     pub permissions: Option<String>,
 }
 
-/// Whether the node keeps blocks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Light {
-    /// A full node.
-    #[default]
-    Full,
-    /// Headers, compact filters, and the blocks that match.
-    Light,
-}
-
 /// The settings of one node.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -65,8 +55,6 @@ pub struct Settings {
     pub peer_timeout: i64,
     /// Threads that check scripts, the validation thread included.
     pub script_threads: usize,
-    /// Full or light.
-    pub light: Light,
     /// What to tell the user at the start, none of which stops the node.
     pub warnings: Vec<String>,
 }
@@ -118,7 +106,6 @@ impl Settings {
             rpc_listen: rpc_listen(&args, network)?,
             subversion: subversion(&args)?,
             script_threads: script_threads(&args),
-            light: if args.flag("light", false) { Light::Light } else { Light::Full },
             network,
             folder,
             blocks_folder,

@@ -92,7 +92,7 @@ impl Say for BitcoinNode<'_> {
                             network, height, count(behind, "개", "block", "blocks", lang))
                 };
                 let others = say!(lang,
-                    ko: "연결된 노드는 {}, 블록을 기다리는 거래는 {}예요.",
+                    ko: "연결된 노드는 {}, 블록을 기다리는 거래는 {}이에요.",
                         count(peers, "개", "", "", lang), count(waiting, "건", "", "", lang);
                     en: "It is connected to {}, and {} for a block.",
                         count(peers, "", "other node", "other nodes", lang),

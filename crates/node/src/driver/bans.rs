@@ -21,7 +21,7 @@ pub(super) fn write(bans: &[(Subnet, Ban)]) -> String {
     Json::object().with("banned_nets", Json::Array(ranges.collect())).to_string()
 }
 
-/// Reads [`write`]; ranges that are none are left out. `None` when it is no ban list at all.
+/// Reads [`write()`]; ranges that are none are left out. `None` when it is no ban list at all.
 pub(super) fn read(text: &[u8]) -> Option<Vec<(Subnet, Ban)>> {
     let list = Json::parse(text)?;
     let Json::Array(ranges) = list.get("banned_nets")? else { return None };

@@ -1,9 +1,9 @@
 //! What the node keeps on disk.
 //!
-//! - `blocks/blk*.dat`, `blocks/rev*.dat`: blocks and undo data, appended to and never rewritten ([`files`]).
+//! - `blocks/blk*.dat`, `blocks/rev*.dat`: blocks and undo data, appended to and never rewritten (`files.rs`).
 //! - `chainstate/`: block index, coins, and where in the files each block is, in one database with one atomic
-//!   commit ([`disk`]). What the files hold beyond the last commit counts as not written.
-//! - `.lock`: held while a process uses the folder ([`lock`]).
+//!   commit (`disk.rs`). What the files hold beyond the last commit counts as not written.
+//! - `.lock`: held while a process uses the folder (`lock.rs`).
 
 pub(crate) mod database;
 mod disk;

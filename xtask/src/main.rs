@@ -6,6 +6,7 @@
 
 mod wasm_runner;
 mod wasm_test;
+mod web;
 
 use clap::Parser;
 use std::ffi::OsString;
@@ -17,6 +18,8 @@ use std::process::ExitCode;
 enum Step {
     /// Run the tests of crates in headless Chromium.
     WasmTest(wasm_test::Options),
+    /// Build the page, measure it, and fail when it is over its budget.
+    Web(web::Options),
     /// Run one test binary in headless Chromium. Cargo calls this.
     #[command(name = wasm_runner::COMMAND, hide = true)]
     WasmRunner {
@@ -29,6 +32,7 @@ enum Step {
 fn main() -> ExitCode {
     let done = match Step::parse() {
         Step::WasmTest(options) => wasm_test::run(&options),
+        Step::Web(options) => web::run(&options),
         Step::WasmRunner { arguments } => wasm_runner::run(&arguments),
     };
     match done {

@@ -14,7 +14,12 @@ fn main() -> ExitCode {
     if asks(&["help", "h", "?"]) {
         return tell(HELP);
     }
-    match Settings::load(&arguments).and_then(pumasi_node::run) {
+    let settings = Settings::load(&arguments).inspect(|settings| {
+        for notice in &settings.args.notices {
+            let _ = writeln!(std::io::stderr(), "{notice}");
+        }
+    });
+    match settings.and_then(pumasi_node::run) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // Bitcoin Core asks a question here, which it begins differently.
@@ -37,6 +42,8 @@ Pumasi daemon: a Bitcoin node with the options, files and JSON-RPC of bitcoind.
 
 Usage: pumasi-bitcoind [options]
 
+Options:
+
   -datadir=<dir>          where everything is kept (default: ~/.pumasi/bitcoin)
   -conf=<file>            configuration file (default: bitcoin.conf in the folder)
   -regtest | -signet | -testnet4 | -chain=<main|testnet4|signet|regtest>
@@ -50,6 +57,8 @@ Usage: pumasi-bitcoind [options]
   -v2transport=0          no encrypted connections (BIP324)
   -prune=<n>              keep about n MiB of blocks
   -txindex, -blockfilterindex, -peerblockfilters
+  -light                  keep headers only, and find what concerns me by block filters (BIP157)
+  -watch=<address|descriptor>, -watchsince=<height>   what that is, and from where on
   -maxmempool=<MB>, -minrelaytxfee=<BTC/kvB>, -persistmempool=0
   -dbcache=<MiB>, -par=<threads>
   -debug=<category>, -debugexclude=<category>, -printtoconsole

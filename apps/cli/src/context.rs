@@ -6,6 +6,7 @@ use crate::ui::Ui;
 use anyhow::Context as _;
 use etcetera::{AppStrategy as _, AppStrategyArgs, choose_app_strategy};
 use pumasi_agent::Wallet;
+use pumasi_agent::home::read_bounded;
 use pumasi_agent::net::NetOptions;
 use pumasi_crypto::password::Password;
 use pumasi_words::{Home, Lang, Say};
@@ -72,8 +73,19 @@ pub(crate) fn default_home() -> anyhow::Result<PathBuf> {
     Ok(choose_app_strategy(args).context("no home folder; name one with --home")?.data_dir())
 }
 
-impl From<Network> for NetOptions {
-    fn from(network: Network) -> Self {
-        Self { bootstrap: network.bootstrap, loopback: network.loopback }
+/// Largest certificate of an authority, in bytes.
+const MAX_AUTHORITY: u64 = 64 * 1024;
+
+impl TryFrom<Network> for NetOptions {
+    type Error = anyhow::Error;
+
+    fn try_from(network: Network) -> anyhow::Result<Self> {
+        let mut authorities = Vec::new();
+        for path in &network.authorities {
+            let bytes =
+                read_bounded(path, MAX_AUTHORITY)?.with_context(|| format!("{}: no such file", path.display()))?;
+            authorities.push(String::from_utf8(bytes).with_context(|| format!("{}: not PEM", path.display()))?);
+        }
+        Ok(Self { bootstrap: network.bootstrap, loopback: network.loopback, authorities, ..Self::default() })
     }
 }

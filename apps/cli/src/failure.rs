@@ -12,6 +12,12 @@ use serde_json::json;
 
 /// Tells what happened, and gives the exit code for it.
 pub(crate) fn tell(context: &mut Context, error: &anyhow::Error) -> Exit {
+    if let Some(AgentError::Content(error)) = error.downcast_ref() {
+        return crate::commands::content_failed(context, error);
+    }
+    if let Some(error) = error.downcast_ref() {
+        return crate::commands::content_failed(context, error);
+    }
     let (exit, sentence) = match (error.downcast_ref::<AgentError>(), error.downcast_ref::<PairError>()) {
         (Some(error), _) | (None, Some(PairError::Agent(error))) => of_agent(context, error),
         (None, Some(PairError::Ended(failure))) => {
@@ -19,7 +25,10 @@ pub(crate) fn tell(context: &mut Context, error: &anyhow::Error) -> Exit {
             let exit = if failure.reason == AbortReason::TimedOut { Exit::Unreachable } else { Exit::Cancelled };
             (exit, context.say(&message))
         }
-        _ => (Exit::Failed, format!("{error:#}")),
+        _ => match error.downcast_ref::<pumasi_tls::TlsError>() {
+            Some(error) => crate::tls::tell(context, error),
+            None => (Exit::Failed, format!("{error:#}")),
+        },
     };
     if context.ui.is_json() {
         context.ui.object(&json!({ "event": "error", "exit": exit.code(), "text": sentence }));

@@ -5,7 +5,9 @@ mod commands;
 mod context;
 mod failure;
 mod password;
+mod tls;
 mod ui;
+mod web;
 
 use clap::Parser as _;
 use context::Context;
@@ -47,9 +49,11 @@ fn log(verbose: u8) {
         _ => "info,pumasi=trace",
     };
     let level = level.replace("pumasi", "pumasi_agent").clone()
-        + &["transfer", "signaling", "rtc", "overlay", "store", "ledger"]
+        + &["transfer", "signaling", "rtc", "overlay", "store", "ledger", "discovery", "http", "tls", "turn"]
             .map(|part| format!(",pumasi_{part}={}", ["error", "info", "debug", "trace"][usize::from(verbose.min(3))]))
-            .concat();
+            .concat()
+        // What any stranger's datagram can be is no error of ours.
+        + &["stun_proto", "stun_types", "turn_types", "turn_client_proto"].map(|part| format!(",{part}=off")).concat();
     let filter = EnvFilter::try_from_env("PUMASI_LOG").unwrap_or_else(|_| EnvFilter::new(level));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
 }

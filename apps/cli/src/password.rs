@@ -9,6 +9,8 @@ use zeroize::Zeroizing;
 const VARIABLE: &str = "PUMASI_PASSWORD";
 /// The variable that may hold the new password, where one is changed.
 const NEW_VARIABLE: &str = "PUMASI_NEW_PASSWORD";
+/// The variable that may hold an API token.
+const TOKEN_VARIABLE: &str = "PUMASI_TOKEN";
 /// Longest password taken, in bytes.
 const LIMIT: u64 = 1024;
 
@@ -50,15 +52,25 @@ impl Source {
     }
 }
 
+/// The API token that an endpoint demands: from a descriptor, or the environment. Never an argument.
+pub(crate) fn token(fd: Option<i32>) -> anyhow::Result<Option<Zeroizing<String>>> {
+    match fd {
+        Some(fd) => from_fd(fd).map(Some),
+        None => Ok(from_environment(TOKEN_VARIABLE)),
+    }
+}
+
 fn from_environment(variable: &str) -> Option<Zeroizing<String>> {
     std::env::var(variable).ok().map(Zeroizing::new)
 }
 
 /// Reads one line from an inherited descriptor, through the path that Unix gives it.
 fn from_fd(fd: i32) -> anyhow::Result<Zeroizing<String>> {
-    let file = File::open(format!("/dev/fd/{fd}")).with_context(|| format!("--password-fd {fd} cannot be read"))?;
+    let file = File::open(format!("/dev/fd/{fd}")).with_context(|| format!("file descriptor {fd} cannot be read"))?;
     let mut line = Zeroizing::new(String::new());
-    BufReader::new(file.take(LIMIT)).read_line(&mut line).context("--password-fd: not UTF-8")?;
+    BufReader::new(file.take(LIMIT))
+        .read_line(&mut line)
+        .with_context(|| format!("file descriptor {fd}: not UTF-8"))?;
     let end = line.trim_end_matches(['\r', '\n']).len();
     line.truncate(end);
     Ok(line)

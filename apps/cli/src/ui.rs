@@ -65,6 +65,18 @@ impl Ui {
         }
     }
 
+    /// As [`progress`](Self::progress), on a terminal only: for what would be a line too many anywhere else.
+    pub(crate) fn progress_only(&mut self, step: impl AsRef<str>) {
+        if self.live {
+            self.progress(step);
+        }
+    }
+
+    /// Whether progress is drawn over and over.
+    pub(crate) fn is_live(&self) -> bool {
+        self.live
+    }
+
     /// Takes the progress line away.
     pub(crate) fn clear(&mut self) {
         if std::mem::take(&mut self.drawn) {

@@ -46,7 +46,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 fn main() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        tokio::time::timeout(PATIENCE * 10, run()).await.expect("the bench ends in time");
+        tokio::time::timeout(PATIENCE * 10, Box::pin(run())).await.expect("the bench ends in time");
     });
 }
 

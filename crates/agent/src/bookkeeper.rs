@@ -7,19 +7,21 @@
 use crate::clock;
 use crate::error::AgentError;
 use crate::event::{Change, Event};
+use crate::net::People;
+use crate::platform::PlatformProvider;
 use crate::wallet::Wallet;
-use futures::future::BoxFuture;
+use futures::StreamExt as _;
 use futures::stream::FuturesOrdered;
-use futures::{FutureExt as _, StreamExt as _};
-use pumasi_crypto::native::NativeProvider;
-use pumasi_identity::{Did, ProfileChange, SignedProfile};
-use pumasi_ledger::store::StoreError;
+use pumasi_identity::{Contact, Did, ProfileChange, RollbackError, SignedProfile};
+use pumasi_ledger::store::{Space, StoreError};
 use pumasi_ledger::{LedgerError, TransferId, Tx};
+use pumasi_rt::{Boxed, boxed};
 use pumasi_transfer::{
-    Action, Decision, Desk, DeskError, Incoming, LedgerBooks, Order, Outbox, Peer, Policy, RequestOrder, Unread,
-    Verified, message,
+    Action, Decision, Desk, DeskError, ForkProof, Incoming, LedgerBooks, Order, Outbox, Peer, Policy, RequestOrder,
+    Unread, Verified, message,
 };
-use pumasi_units::Millis;
+use pumasi_trust::Lie;
+use pumasi_units::{Millis, Money};
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
@@ -34,14 +36,24 @@ const UNDER_WAY: usize = 4;
 const LONGEST_SLEEP: Millis = 60_000;
 
 /// Something to do with the wallet between two commits.
-pub(crate) type Errand = Box<dyn for<'a> FnOnce(&'a mut Wallet) -> BoxFuture<'a, ()> + Send>;
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) type Errand = Box<dyn for<'a> FnOnce(&'a mut Wallet) -> Boxed<'a, ()> + Send>;
+/// Something to do with the wallet between two commits.
+#[cfg(target_arch = "wasm32")]
+pub(crate) type Errand = Box<dyn for<'a> FnOnce(&'a mut Wallet) -> Boxed<'a, ()>>;
 
 type Reply<T> = oneshot::Sender<Result<T, AgentError>>;
 
+/// Sixteen random bytes that tell one order from every other, also after a restart.
+pub type PayKey = [u8; 16];
+
+/// Where the payment of a key is kept, in [`Space::Setting`], behind this.
+const PAY_KEY: &[u8] = b"pay-key/";
+
 /// What the bookkeeper is told.
 pub(crate) enum Input {
-    /// Pay somebody.
-    Pay { order: Order, reply: Reply<TransferId> },
+    /// Pay somebody. Under one key one payment.
+    Pay { order: Order, key: Option<PayKey>, reply: Reply<TransferId> },
     /// Ask for a payment.
     Request { order: RequestOrder, reply: Reply<Verified<message::Request>> },
     /// A person decided.
@@ -58,6 +70,8 @@ pub(crate) enum Input {
     Sent { id: TransferId },
     /// A newer profile of somebody was found.
     Profile { profile: Box<SignedProfile>, reply: Reply<ProfileChange> },
+    /// A stranger, taken at its word: a contact from now on that nobody has verified. Of such there are at most `most`.
+    Meet { profile: Box<SignedProfile>, limit: Option<Money>, most: usize, reply: Reply<Contact> },
     /// Something with the wallet that is not worth an input of its own.
     With(Errand),
     /// Stop, and give the wallet back.
@@ -73,13 +87,19 @@ pub(crate) struct Outgoing {
 /// The bookkeeper's state.
 pub(crate) struct Bookkeeper {
     wallet: Wallet,
-    desk: Desk<NativeProvider>,
+    desk: Desk<PlatformProvider>,
     policy: Policy,
     links: HashMap<Did, (u64, mpsc::Sender<Outgoing>)>,
     /// Contacts as the machines know them.
     peers: HashMap<Did, Peer>,
+    /// The same, for lines and the doorbell.
+    people: People,
     /// Batches on their way to the disk, in order.
-    commits: FuturesOrdered<BoxFuture<'static, Batch>>,
+    commits: FuturesOrdered<Boxed<'static, Batch>>,
+    /// Forks that were found and whose proofs are not kept yet.
+    forks: Vec<ForkProof>,
+    /// Payments of keys that may not be durable yet.
+    pay_keys: HashMap<PayKey, TransferId>,
     events: broadcast::Sender<Event>,
     /// Whom something is under way with.
     wanted: watch::Sender<BTreeSet<Did>>,
@@ -89,6 +109,7 @@ impl Bookkeeper {
     pub(crate) async fn new(
         wallet: Wallet,
         policy: Policy,
+        people: People,
         events: broadcast::Sender<Event>,
         wanted: watch::Sender<BTreeSet<Did>>,
     ) -> Result<Self, AgentError> {
@@ -97,8 +118,9 @@ impl Bookkeeper {
         for contact in wallet.contacts().await? {
             peers.insert(contact.did, Peer::of(&contact.profile, true));
         }
-        let (links, commits) = (HashMap::new(), FuturesOrdered::new());
-        let bookkeeper = Self { wallet, desk, policy, links, peers, commits, events, wanted };
+        let (links, commits, forks) = (HashMap::new(), FuturesOrdered::new(), Vec::new());
+        let pay_keys = HashMap::new();
+        let bookkeeper = Self { wallet, desk, policy, links, peers, people, commits, forks, pay_keys, events, wanted };
         bookkeeper.tell_wanted(bookkeeper.under_way());
         Ok(bookkeeper)
     }
@@ -112,12 +134,13 @@ impl Bookkeeper {
                 biased; // what is durable is sent before more is begun
                 Some(durable) = self.commits.next(), if !self.commits.is_empty() => {
                     if let Err(error) = self.act(durable) { self.recover(&error).await; }
+                    self.convict().await;
                     continue;
                 }
                 taken = inputs.recv_many(&mut batch, BATCH), if self.commits.len() < UNDER_WAY => {
                     if taken == 0 { break }
                 }
-                () = tokio::time::sleep(sleep), if self.commits.len() < UNDER_WAY => {}
+                () = pumasi_rt::sleep(sleep), if self.commits.len() < UNDER_WAY => {}
             }
             if let Some(reply) = self.work(&mut batch).await {
                 self.close().await;
@@ -133,7 +156,7 @@ impl Bookkeeper {
         if let Err(error) = self.flush().await {
             tracing::error!(%error, "the last commits failed; nothing of them was kept");
         }
-        if let Err(error) = self.wallet.write_marker() {
+        if let Err(error) = self.wallet.write_marker().await {
             tracing::warn!(%error, "the head marker was not written; it lags behind");
         }
     }
@@ -167,6 +190,12 @@ impl Bookkeeper {
                         let _ = reply.send(change);
                         tx = self.wallet.ledger().begin().await?;
                     }
+                    Input::Meet { profile, limit, most, reply } => {
+                        self.submit(tx, std::mem::take(&mut answers));
+                        self.flush().await?;
+                        let _ = reply.send(self.meet(*profile, limit, most).await);
+                        tx = self.wallet.ledger().begin().await?;
+                    }
                     other => self.take(&mut tx, other, &mut answers).await?,
                 }
             }
@@ -188,16 +217,13 @@ impl Bookkeeper {
     /// One input that the desk handles. What is wrong with it alone is answered or logged, and ends nothing else.
     async fn take(&mut self, tx: &mut Tx, input: Input, answers: &mut Answers) -> Result<(), AgentError> {
         let now = clock::now();
+        let input = match input {
+            Input::Pay { order, key, reply } => return self.pay(tx, order, key, reply, answers).await,
+            other => other,
+        };
         let mut books = LedgerBooks { ledger: self.wallet.ledger(), tx };
         let desk = &mut self.desk;
         match input {
-            Input::Pay { order, reply } => {
-                let Some(peer) = self.peers.get(&order.to) else {
-                    let _ = reply.send(Err(AgentError::UnknownPerson(order.to.to_string())));
-                    return Ok(());
-                };
-                answers.paid.extend(answer(reply, desk.pay(&mut books, peer, order, now).await)?);
-            }
             Input::Request { order, reply } => {
                 answers.requested.extend(answer(reply, desk.request(&mut books, order, now).await)?);
             }
@@ -222,9 +248,47 @@ impl Bookkeeper {
                 harmless(peer, desk.refuse_unread(&mut books, peer, &unread, now).await)?;
             }
             Input::Sent { id } => desk.sent(&mut books, id, now).await?,
-            Input::Profile { .. } | Input::With(_) | Input::Stop { .. } => unreachable!("work() takes these itself"),
+            Input::Pay { .. } | Input::Profile { .. } | Input::Meet { .. } | Input::With(_) | Input::Stop { .. } => {
+                unreachable!("work() takes these itself")
+            }
         }
         Ok(())
+    }
+
+    async fn pay(
+        &mut self,
+        tx: &mut Tx,
+        order: Order,
+        key: Option<PayKey>,
+        reply: Reply<TransferId>,
+        answers: &mut Answers,
+    ) -> Result<(), AgentError> {
+        if let Some(id) = self.paid_before(key).await? {
+            answers.paid.push((reply, id));
+            return Ok(());
+        }
+        let Some(peer) = self.peers.get(&order.to) else {
+            let _ = reply.send(Err(AgentError::UnknownPerson(order.to.to_string())));
+            return Ok(());
+        };
+        let mut books = LedgerBooks { ledger: self.wallet.ledger(), tx: &mut *tx };
+        let paid = self.desk.pay(&mut books, peer, order, clock::now()).await;
+        if let (Ok(id), Some(key)) = (&paid, key) {
+            // In the commit of the payment itself.
+            tx.put(Space::Setting, &[PAY_KEY, &key].concat(), id)?;
+            self.pay_keys.insert(key, *id);
+        }
+        answers.paid.extend(answer(reply, paid)?);
+        Ok(())
+    }
+
+    /// The payment that was made under this key.
+    async fn paid_before(&mut self, key: Option<PayKey>) -> Result<Option<TransferId>, AgentError> {
+        let Some(key) = key else { return Ok(None) };
+        match self.pay_keys.get(&key) {
+            Some(id) => Ok(Some(*id)),
+            None => Ok(self.wallet.ledger().get(Space::Setting, &[PAY_KEY, &key].concat()).await?),
+        }
     }
 
     /// Hands what was worked through to the disk. [`act`](Self::act) follows once it is durable, batch after batch.
@@ -238,7 +302,7 @@ impl Bookkeeper {
             };
             Batch { result, outbox, answers, wanted }
         };
-        self.commits.push_back(batch.boxed());
+        self.commits.push_back(boxed(batch));
     }
 
     /// Waits until everything handed over is durable, and acts on it.
@@ -259,11 +323,18 @@ impl Bookkeeper {
             return Err(error);
         }
         let actions = self.desk.committed(outbox);
+        // Whoever has the answer to `pay` may ask at once whether everything is settled, so what is new is told before that
+        // answer; what is over is told after its events.
+        let both = &*self.wanted.borrow() | &wanted;
+        self.tell_wanted(both);
         answers.send();
         for action in actions {
             match action {
                 Action::Send { peer, transfer, bytes } => self.send(peer, Outgoing { transfer, bytes }),
                 Action::Event { peer, transfer, event } => {
+                    if let pumasi_transfer::Event::Forked(proof) = &event {
+                        self.forks.push((**proof).clone());
+                    }
                     if let Some(change) = Change::of(event) {
                         self.tell(Event::Payment { id: transfer, peer, change });
                     }
@@ -272,6 +343,29 @@ impl Bookkeeper {
         }
         self.tell_wanted(wanted);
         Ok(())
+    }
+
+    /// Keeps the proofs of forks that were found, and answers those no more who signed two histories.
+    async fn convict(&mut self) {
+        if self.forks.is_empty() {
+            return;
+        }
+        // It writes by itself, so what is under way is finished first.
+        if let Err(error) = self.flush().await {
+            self.recover(&error).await;
+        }
+        for fork in std::mem::take(&mut self.forks) {
+            let kept = match self.wallet.prove_fork(&fork).await {
+                Ok(Some(proven)) => self.wallet.keep_lie(&proven).await,
+                // Without the profile it proves nothing to others; the desk holds what it has seen.
+                Ok(None) => Ok(()),
+                Err(error) => Err(error),
+            };
+            match kept {
+                Ok(()) => self.people.convict(fork.signer),
+                Err(error) => tracing::error!(%error, "the proof of a fork was not kept"),
+            }
+        }
     }
 
     fn send(&mut self, peer: Did, outgoing: Outgoing) {
@@ -291,6 +385,7 @@ impl Bookkeeper {
             tracing::debug!(%error, "so did a commit beside it");
         }
         self.tell(Event::Warning { peer: None, text: error.to_string() });
+        self.pay_keys.clear();
         self.links.clear(); // new links begin with repeats of whatever is due
         match self.wallet.load_desk(self.policy).await {
             Ok(desk) => self.desk = desk,
@@ -301,9 +396,22 @@ impl Bookkeeper {
 
     async fn take_profile(&mut self, profile: SignedProfile) -> Result<ProfileChange, AgentError> {
         let peer = *profile.did();
-        let change = self.wallet.update_contact(profile.clone()).await?;
+        let change = match self.wallet.update_contact(profile.clone()).await {
+            Err(AgentError::Rollback(forked @ RollbackError::Forked { .. })) => {
+                // Both are signed: whoever holds the DID's key says one thing here and another there.
+                if let Some(known) = self.wallet.contact(&peer).await?
+                    && let Some(proven) = Lie::of_profiles(known.profile, profile)
+                {
+                    self.wallet.keep_lie(&proven).await?;
+                    self.people.convict(peer);
+                }
+                return Err(forked.into());
+            }
+            other => other?,
+        };
         if change != ProfileChange::Same {
             self.peers.insert(peer, Peer::of(&profile, true));
+            self.people.renew(profile);
         }
         if matches!(change, ProfileChange::Keys(_)) {
             self.tell(Event::KeysChanged { peer });
@@ -311,12 +419,24 @@ impl Bookkeeper {
         Ok(change)
     }
 
+    async fn meet(&mut self, profile: SignedProfile, limit: Option<Money>, most: usize) -> Result<Contact, AgentError> {
+        if let Some(known) = self.wallet.contact(profile.did()).await? {
+            return Ok(known); // met a moment ago
+        }
+        let contact = self.wallet.meet(profile, limit, most).await?;
+        self.refresh_peers().await?;
+        self.tell(Event::Met { peer: contact.did, name: contact.name.clone() });
+        Ok(contact)
+    }
+
     async fn refresh_peers(&mut self) -> Result<(), AgentError> {
         self.desk.set_keys(self.wallet.desk_keys());
         self.peers.clear();
-        for contact in self.wallet.contacts().await? {
+        let everyone = self.wallet.contacts().await?;
+        for contact in &everyone {
             self.peers.insert(contact.did, Peer::of(&contact.profile, true));
         }
+        self.people.replace(everyone);
         Ok(())
     }
 

@@ -73,6 +73,21 @@ pub enum AgentError {
         /// The limit.
         limit: usize,
     },
+    /// The owner vouches for too many people.
+    #[error("more than {limit} people are vouched for; take one back first")]
+    TooManyVouches {
+        /// The limit.
+        limit: usize,
+    },
+    /// What was to be said of somebody is out of bounds.
+    #[error(transparent)]
+    Vouch(#[from] pumasi_trust::VouchError),
+    /// A name of nothing, or of too many characters, or with control characters.
+    #[error("a name has 1 to {limit} characters, none of them a control character")]
+    Name {
+        /// The most characters.
+        limit: usize,
+    },
     /// There is no such payment.
     #[error("no payment begins with {0:?}")]
     UnknownPayment(String),
@@ -98,14 +113,30 @@ pub enum AgentError {
     #[error(transparent)]
     Desk(DeskError),
     /// The overlay.
+    #[cfg(not(target_arch = "wasm32"))]
     #[error(transparent)]
     Overlay(pumasi_overlay::OverlayError),
+    /// A file was not shared or fetched.
+    #[cfg(not(target_arch = "wasm32"))]
+    #[error(transparent)]
+    Content(#[from] crate::content::ContentError),
     /// A mailbox record could not be made.
     #[error(transparent)]
     Mailbox(#[from] pumasi_signaling::RecordError),
     /// The mailbox shared with a contact cannot be made.
     #[error(transparent)]
     Signal(#[from] pumasi_signaling::SignalError),
+    /// A client of endpoints and gateways cannot be made.
+    #[error(transparent)]
+    Fetch(#[from] pumasi_fetch::FetchError),
+    /// Gateways cannot be asked.
+    #[cfg(target_arch = "wasm32")]
+    #[error(transparent)]
+    Gateways(#[from] pumasi_http::GatewayError),
+    /// Gateways gave nothing, or took nothing.
+    #[cfg(target_arch = "wasm32")]
+    #[error(transparent)]
+    Records(#[from] pumasi_http::RecordsError),
     /// Neither a bootstrap node nor a peer of an earlier session is known.
     #[error("no bootstrap node is known")]
     NoBootstrap,
@@ -128,7 +159,10 @@ impl AgentError {
     pub fn is_disk_full(&self) -> bool {
         match self {
             Self::Ledger(LedgerError::Store(StoreError::Full)) => true,
+            #[cfg(not(target_arch = "wasm32"))]
             Self::Home(HomeError::Io { source, .. }) => source.kind() == std::io::ErrorKind::StorageFull,
+            #[cfg(not(target_arch = "wasm32"))]
+            Self::Content(error) => error.is_disk_full(),
             _ => false,
         }
     }

@@ -3,7 +3,7 @@
 use pumasi_identity::Did;
 use pumasi_ledger::TransferId;
 use pumasi_transfer::Refusal;
-use pumasi_units::Money;
+use pumasi_units::{Millis, Money};
 use serde::Serialize;
 use std::time::Duration;
 
@@ -18,16 +18,30 @@ pub enum Event {
         peer: Did,
         /// Which step.
         step: Step,
+        /// By which road, where the step is one of a road.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        road: Option<Road>,
     },
     /// A link is up, and the other side has proved who it is.
     Connected {
         /// Who.
         peer: Did,
+        /// By which road offer and answer went.
+        road: Road,
+        /// The node that relayed the stream; nothing where it went from node to node, and on the side that was called.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        relay: Option<String>,
         /// Over which path.
         path: Path,
         /// How long it took, from the first step on.
         #[serde(serialize_with = "milliseconds", rename = "took_ms")]
         took: Duration,
+        /// The other roads, and why it was none of them; nothing on the side that was called.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        others: Vec<Outrun>,
+        /// What else was tried.
+        #[serde(flatten)]
+        report: Report,
     },
     /// A link is down. What was under way stays in the ledger.
     Disconnected {
@@ -36,12 +50,41 @@ pub enum Event {
         /// Why, for the log.
         reason: String,
     },
+    /// One road is closed; the others go on.
+    FellBack {
+        /// To whom.
+        peer: Did,
+        /// The road that is closed.
+        from: Road,
+        /// The host of the endpoint, or the name of the node.
+        host: String,
+        /// Why.
+        why: RoadClosed,
+    },
+    /// A stranger proved its DID, and is a contact from now on that nobody has verified.
+    Met {
+        /// Who.
+        peer: Did,
+        /// How they are called here.
+        name: String,
+    },
     /// An attempt to connect failed; another follows while something is under way.
     Unreachable {
         /// Who.
         peer: Did,
         /// Why.
+        why: Unreached,
+        /// Why, for the log.
         reason: String,
+        /// How long it was tried.
+        #[serde(serialize_with = "milliseconds", rename = "took_ms")]
+        took: Duration,
+        /// What was tried.
+        #[serde(flatten)]
+        report: Report,
+        /// When the next attempt begins, in milliseconds from now; absent when nothing is under way.
+        #[serde(skip_serializing_if = "Option::is_none", rename = "again_in_ms")]
+        again_in: Option<Millis>,
     },
     /// A payment has a new state.
     Payment {
@@ -65,6 +108,71 @@ pub enum Event {
         /// What, for the log.
         text: String,
     },
+}
+
+/// How offer and answer travel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Road {
+    /// A stream of the overlay, to the node that speaks for the payee.
+    Stream,
+    /// The endpoint that the payee's profile names, over HTTPS.
+    Endpoint,
+    /// The sealed mailbox in the DHT.
+    Mailbox,
+}
+
+/// A road that did not bring the answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Outrun {
+    /// Which.
+    pub road: Road,
+    /// Why.
+    pub why: RoadClosed,
+}
+
+/// Why a road is closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum RoadClosed {
+    /// Nobody is there, or what is there is no endpoint.
+    Silent,
+    /// It demands an API token, or another one.
+    TokenNeeded,
+    /// Too much is asked of it.
+    Busy,
+    /// It does not take offers of ours.
+    Refused,
+    /// What it answers is not signed by the payee.
+    NotTheirs,
+    /// Their node is at none of its addresses.
+    Unreachable,
+    /// They tell nobody, or not us, where their node is; or it is not running.
+    Unannounced,
+    /// Their node has said that it goes.
+    Gone,
+    /// It had not answered when another road did.
+    Slower,
+    /// Another road brought the answer before this one was used.
+    NotNeeded,
+}
+
+/// How an attempt to connect ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Unreached {
+    /// Nobody answered, though the network does: they are not there, or neither road leads to them.
+    NoAnswer,
+    /// Nobody answered, and nobody else does: this machine has no address, or its link is down.
+    Offline,
+    /// They answered that they do not want to.
+    Refused,
+    /// They answered, and no pair of addresses worked.
+    NoPath,
+    /// Whoever is at the other end could not prove the DID.
+    NotProven,
 }
 
 /// The steps from a DID to an open link.
@@ -98,6 +206,98 @@ pub struct Path {
     pub transport: String,
     /// Whether a TURN server stands between.
     pub relayed: bool,
+    /// How the two come together.
+    pub way: Way,
+    /// The relay's address, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub via: Option<String>,
+}
+
+/// How two peers come together, the best way first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Way {
+    /// To an address of the other machine.
+    Direct,
+    /// To an address of the other side's NAT.
+    Punched,
+    /// Over a relay.
+    Relayed,
+}
+
+pub(crate) fn way_of(way: pumasi_rtc::Way) -> Way {
+    match way {
+        pumasi_rtc::Way::Direct => Way::Direct,
+        pumasi_rtc::Way::Punched => Way::Punched,
+        pumasi_rtc::Way::Relayed => Way::Relayed,
+    }
+}
+
+/// What was tried on the way to a link: why it is not a better one, or none.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct Report {
+    /// Pairs of addresses, those first that did not answer, at most 24.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tried: Vec<TriedWay>,
+    /// STUN and TURN servers that were of no use, at most 16.
+    #[serde(rename = "dead_servers", skip_serializing_if = "Vec::is_empty")]
+    pub servers: Vec<DeadServer>,
+}
+
+/// A pair of addresses that was tried.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TriedWay {
+    /// Which way it would have been.
+    pub way: Way,
+    /// The other end.
+    pub to: String,
+    /// `UDP`, `TCP` or `TLS`: how our own end is reached.
+    pub transport: String,
+    /// Checks that were sent.
+    pub checks: u32,
+    /// Whether one was answered.
+    pub answered: bool,
+}
+
+/// A STUN or TURN server that was of no use.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DeadServer {
+    /// Its host and port.
+    pub server: String,
+    /// How it was to be reached.
+    pub transport: String,
+    /// Why.
+    pub why: ServerTrouble,
+}
+
+/// Why a STUN or TURN server was of no use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum ServerTrouble {
+    /// Its name is not known, or no connection to it can be had.
+    Unreachable,
+    /// Its certificate is not trusted.
+    NotTrusted,
+    /// It does not take the user name and password.
+    Credentials,
+    /// It refuses: a limit, perhaps.
+    Refused,
+    /// It does not answer.
+    Silent,
+}
+
+impl From<pumasi_rtc::ServerFailure> for ServerTrouble {
+    fn from(failure: pumasi_rtc::ServerFailure) -> Self {
+        use pumasi_rtc::ServerFailure as Failure;
+        match failure {
+            Failure::NotTrusted => Self::NotTrusted,
+            Failure::Credentials => Self::Credentials,
+            Failure::Refused => Self::Refused,
+            Failure::Silent => Self::Silent,
+            _ => Self::Unreachable,
+        }
+    }
 }
 
 /// What became of a payment.

@@ -20,6 +20,7 @@ pub mod password;
 pub mod pem;
 pub mod pkcs8;
 pub mod sealed;
+pub mod stamp;
 pub mod x25519;
 
 #[cfg(not(target_arch = "wasm32"))]

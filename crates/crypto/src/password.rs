@@ -13,8 +13,8 @@ pub const MAX_ROUNDS: u32 = 10_000_000;
 /// UTF-8 grows at most threefold under NFC (UAX #15, table 5).
 const NFC_GROWTH: usize = 3;
 
-/// A password in Unicode's form NFC, so that 한글 typed on a Mac and on Windows opens the same lock. Wiped when dropped,
-/// never printed.
+/// A password, as typed. What it opens does not depend on how its letters were put together ([`Password::normal`]). Wiped
+/// when dropped, never printed.
 #[derive(Clone)]
 pub struct Password(Zeroizing<String>);
 
@@ -22,10 +22,7 @@ impl Password {
     /// The password with this text, as typed.
     #[must_use]
     pub fn new(text: &str) -> Self {
-        // Room for the longest form: a String that grows leaves an unwiped copy behind.
-        let mut normal = Zeroizing::new(String::with_capacity(text.len() * NFC_GROWTH));
-        normal.extend(text.nfc());
-        Self(normal)
+        Self(Zeroizing::new(text.to_owned()))
     }
 
     /// Whether nothing was typed.
@@ -34,10 +31,14 @@ impl Password {
         self.0.is_empty()
     }
 
-    /// The bytes that PBKDF2 takes: UTF-8 of the form NFC.
+    /// In Unicode's form NFC, so that 한글 typed on a Mac and on Windows opens the same lock: its UTF-8 is what PBKDF2
+    /// takes. Not in [`Password::new`], so that a screen that asks for passwords does not need the tables of Unicode.
     #[must_use]
-    pub fn as_bytes(&self) -> &[u8] {
-        self.0.as_bytes()
+    pub fn normal(&self) -> Zeroizing<String> {
+        // Room for the longest form: a String that grows leaves an unwiped copy behind.
+        let mut normal = Zeroizing::new(String::with_capacity(self.0.len() * NFC_GROWTH));
+        normal.extend(self.0.nfc());
+        normal
     }
 
     /// PBKDF2-HMAC-SHA256 into 32 bytes. It is slow on purpose: a fraction of a second at [`PBKDF2_ROUNDS`].
@@ -51,7 +52,7 @@ impl Password {
         rounds: u32,
     ) -> Result<Zeroizing<[u8; 32]>, CryptoError> {
         check_rounds(rounds, MIN_ROUNDS_READ)?;
-        provider.pbkdf2_sha256(self.as_bytes(), salt, rounds).await
+        provider.pbkdf2_sha256(self.normal().as_bytes(), salt, rounds).await
     }
 }
 
@@ -107,7 +108,8 @@ pub(crate) fn check_rounds(rounds: u32, min: u32) -> Result<(), CryptoError> {
     }
 }
 
-#[cfg(all(test, not(target_arch = "wasm32")))]
+#[cfg(test)]
+#[cfg(not(target_arch = "wasm32"))]
 mod tests {
     use super::*;
     use crate::NativeProvider;
@@ -129,18 +131,18 @@ mod tests {
             Password::new("품앗이"),
             Password::new("\u{1111}\u{116e}\u{11b7}\u{110b}\u{1161}\u{11ba}\u{110b}\u{1175}"),
         );
-        assert_eq!(composed.as_bytes(), "품앗이".as_bytes());
-        assert_eq!(jamo.as_bytes(), composed.as_bytes());
-        assert_ne!(Password::new("품앗이 ").as_bytes(), composed.as_bytes(), "spaces count");
+        assert_eq!(composed.normal().as_str(), "품앗이");
+        assert_eq!(jamo.normal(), composed.normal());
+        assert_ne!(Password::new("품앗이 ").normal(), composed.normal(), "spaces count");
     }
 
     #[test]
     fn the_room_for_a_password_never_grows() {
         // U+1D160 and U+0390 are the worst cases of UAX #15 for UTF-8; U+FB2C for combining marks.
         for text in ["\u{1d160}".repeat(50), "\u{0390}".repeat(50), "\u{fb2c}".repeat(50), "e\u{301}".repeat(50)] {
-            let password = Password::new(&text);
-            assert!(password.0.len() <= text.len() * NFC_GROWTH, "{text}");
-            assert!(password.0.capacity() < text.len() * NFC_GROWTH + 32, "{text}");
+            let password = Password::new(&text).normal();
+            assert!(password.len() <= text.len() * NFC_GROWTH, "{text}");
+            assert!(password.capacity() < text.len() * NFC_GROWTH + 32, "{text}");
         }
     }
 

@@ -1,4 +1,4 @@
-//! What a node's owner can set, with the defaults of Bitcoin Core 30.
+//! What a node's owner can set, with the defaults of Bitcoin Core 31.
 
 use crate::FeeRate;
 
@@ -24,7 +24,7 @@ pub struct Config {
     pub permit_bare_multisig: bool,
     /// The virtual bytes that one signature operation weighs at least (`-bytespersigop`).
     pub bytes_per_sigop: u32,
-    /// How many relatives a transaction may have in the mempool.
+    /// How many transactions may hang together in the mempool.
     pub limits: Limits,
 }
 
@@ -45,36 +45,24 @@ impl Default for Config {
     }
 }
 
-/// How large a family of unconfirmed transactions may grow. Every figure includes the transaction itself.
+/// How large a cluster may grow: transactions that hang together by parents and children.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Ancestors (`-limitancestorcount`).
-    pub ancestor_count: u64,
-    /// Virtual bytes of the ancestors (`-limitancestorsize`, in thousands).
-    pub ancestor_size_vbytes: i64,
-    /// Descendants (`-limitdescendantcount`).
-    pub descendant_count: u64,
-    /// Virtual bytes of the descendants (`-limitdescendantsize`, in thousands).
-    pub descendant_size_vbytes: i64,
+    /// Transactions (`-limitclustercount`), at most 64.
+    pub cluster_count: u64,
+    /// Virtual bytes (`-limitclustersize`, in thousands).
+    pub cluster_size_vbytes: i64,
 }
 
 impl Limits {
-    /// No limits: for questions about families that exist already.
-    pub const NONE: Self = Self {
-        ancestor_count: u64::MAX,
-        ancestor_size_vbytes: i64::MAX,
-        descendant_count: u64::MAX,
-        descendant_size_vbytes: i64::MAX,
-    };
+    /// The most that `-limitclustercount` takes.
+    pub const MAX_CLUSTER_COUNT: u64 = crate::linearize::MAX_CLUSTER_COUNT as u64;
+    /// No limits: for clusters that exist already.
+    pub(crate) const NONE: Self = Self { cluster_count: u64::MAX, cluster_size_vbytes: i64::MAX };
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            ancestor_count: 25,
-            ancestor_size_vbytes: 101_000,
-            descendant_count: 25,
-            descendant_size_vbytes: 101_000,
-        }
+        Self { cluster_count: Self::MAX_CLUSTER_COUNT, cluster_size_vbytes: 101_000 }
     }
 }

@@ -4,7 +4,10 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use bitcoin::{Transaction, Txid, Wtxid};
 
-use crate::FeeRate;
+use crate::{
+    FeeRate,
+    pool::clusters::{ClusterId, Step},
+};
 
 /// Where an entry lies in the mempool's table.
 pub(crate) type Slot = u32;
@@ -54,6 +57,8 @@ pub(crate) struct Admission {
     /// Satoshis added by prioritisation.
     pub(crate) fee_delta: i64,
     pub(crate) weight: u64,
+    /// The weight, raised where signature operations weigh more.
+    pub(crate) adjusted_weight: i64,
     pub(crate) sigop_cost: i64,
     pub(crate) vsize: i64,
     /// Seconds since the epoch.
@@ -83,6 +88,10 @@ pub struct Entry {
     pub(crate) children: BTreeSet<Slot>,
     pub(crate) ancestors: Family,
     pub(crate) descendants: Family,
+    /// Its cluster, its place there, and the chunk that it is mined with.
+    pub(crate) cluster: Option<ClusterId>,
+    pub(crate) place: u32,
+    pub(crate) chunk: Step,
 }
 
 impl Entry {
@@ -119,6 +128,16 @@ impl Entry {
     /// The weight by BIP141.
     pub fn weight(&self) -> u64 {
         self.admission.weight
+    }
+
+    pub(crate) fn adjusted_weight(&self) -> i64 {
+        self.admission.adjusted_weight
+    }
+
+    /// What the chunk that it is mined with pays: satoshis with prioritisation, and weight raised where signature
+    /// operations weigh more.
+    pub fn chunk(&self) -> (i64, i64) {
+        (self.chunk.fee, self.chunk.weight)
     }
 
     /// When it entered, in seconds since the epoch.

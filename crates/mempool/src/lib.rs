@@ -16,6 +16,7 @@ mod config;
 mod context;
 mod entry;
 mod feerate;
+mod linearize;
 mod persist;
 mod pool;
 mod reject;
@@ -29,6 +30,8 @@ pub use context::ChainContext;
 pub use entry::{Entry, Family};
 pub use feerate::FeeRate;
 pub use persist::{LoadError, LoadOptions, LoadReport};
-pub use pool::{DisconnectedTransactions, Event, LimitReport, Mempool, MempoolInfo, Prioritised, RemovalReason};
+pub use pool::{
+    ClusterChunk, DisconnectedTransactions, Event, LimitReport, Mempool, MempoolInfo, Prioritised, RemovalReason,
+};
 pub use reject::{PackageRejectKind, PackageRejected, Rejected};
 pub use template::{Template, TemplateLimits, TemplateTransaction};

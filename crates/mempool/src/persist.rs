@@ -89,7 +89,7 @@ impl Mempool {
         };
         let mut deltas: BTreeMap<Txid, i64> = self.prioritised().map(|item| (item.txid, item.fee_delta)).collect();
         (self.len() as u64).consensus_encode(out)?;
-        for txid in self.hashes_by_depth_and_score() {
+        for txid in self.hashes_by_mining_order() {
             let entry = self.entry(&txid).expect("listed just now");
             entry.tx().consensus_encode(out)?;
             entry.time().consensus_encode(out)?;

@@ -1,19 +1,17 @@
-//! What a block should contain: the families that pay best, parents before children.
+//! What a block should contain: the chunks that pay best, parents before children.
 
-use std::{
-    collections::{BTreeSet, HashMap},
-    sync::Arc,
-};
+use std::{cmp::Reverse, collections::BinaryHeap, sync::Arc};
 
-use bitcoin::{Transaction, Txid};
+use bitcoin::Transaction;
 use pumasi_chain::transaction::is_final;
 
 use crate::{
-    ChainContext, Family, FeeRate, Mempool,
-    entry::{Entry, Slot},
+    ChainContext, FeeRate, Mempool,
+    entry::Slot,
+    pool::clusters::{ClusterId, SlotChunk},
 };
 
-/// Families that may fail to fit, one after the other, before a nearly full block is good enough.
+/// Chunks that may fail to fit, one after the other, before a nearly full block is good enough.
 const MAX_CONSECUTIVE_FAILURES: u32 = 1000;
 /// A block is nearly full when this much weight is left.
 const NEARLY_FULL_WEIGHT: u64 = 4000;
@@ -29,7 +27,7 @@ pub struct TemplateLimits {
     pub reserved_weight: u64,
     /// The signature operations kept for the coinbase, weighted.
     pub reserved_sigop_cost: i64,
-    /// Families that pay less stay out (`-blockmintxfee`).
+    /// Chunks that pay less stay out (`-blockmintxfee`).
     pub min_feerate: FeeRate,
 }
 
@@ -70,86 +68,68 @@ pub struct Template {
     pub sigop_cost: i64,
 }
 
-/// A family's place in the queue: what pays best comes last. A parent that does not pay its way is judged with its
-/// ancestors, a child that pays for its parents with them.
+/// The next chunk of a cluster in the queue: what pays best comes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Rank {
     feerate: FeeRate,
-    txid: std::cmp::Reverse<Txid>,
-    slot: Slot,
-}
-
-impl Rank {
-    fn of(entry: &Entry, slot: Slot, ancestors: Family) -> Self {
-        let feerate = entry.feerate().min(ancestors.feerate());
-        Self { feerate, txid: std::cmp::Reverse(entry.txid()), slot }
-    }
+    /// Of equals, the cluster that stands longer.
+    cluster: Reverse<ClusterId>,
+    /// Which of its chunks.
+    chunk: usize,
 }
 
 /// A selection under way.
 struct Selection<'a> {
     pool: &'a Mempool,
     limits: &'a TemplateLimits,
-    queue: BTreeSet<Rank>,
-    /// The figures of families of which a part is in the block already.
-    remaining: HashMap<Slot, Family>,
-    chosen: BTreeSet<Slot>,
+    queue: BinaryHeap<Rank>,
     template: Template,
 }
 
 impl Mempool {
-    /// Chooses transactions for the next block, by the fee rate of each together with its ancestors.
+    /// Chooses transactions for the next block, chunk by chunk, best fee rate first.
     pub fn select(&self, limits: &TemplateLimits, chain: &dyn ChainContext) -> Template {
-        let queue = self.table.iter().map(|(slot, entry)| Rank::of(entry, slot, entry.ancestors())).collect();
-        let mut selection = Selection {
-            pool: self,
-            limits,
-            queue,
-            remaining: HashMap::new(),
-            chosen: BTreeSet::new(),
-            template: Template::default(),
-        };
+        let mut selection = Selection { pool: self, limits, queue: BinaryHeap::new(), template: Template::default() };
+        self.clusters.iter().for_each(|(id, _)| selection.enqueue(id, 0));
         selection.run(chain);
         selection.template
     }
 }
 
 impl Selection<'_> {
+    fn enqueue(&mut self, cluster: ClusterId, chunk: usize) {
+        if let Some(next) = self.pool.clusters.get(cluster).get(chunk) {
+            self.queue.push(Rank { feerate: next.feerate(), cluster: Reverse(cluster), chunk });
+        }
+    }
+
     fn run(&mut self, chain: &dyn ChainContext) {
         let mut failures = 0;
-        while let Some(Rank { slot, .. }) = self.queue.pop_last() {
-            let family = self.family(slot);
-            if family.fees < self.limits.min_feerate.fee_for(family.vsize) {
+        while let Some(Rank { cluster: Reverse(id), chunk: at, .. }) = self.queue.pop() {
+            let chunk = &self.pool.clusters.get(id)[at];
+            if chunk.step().feerate_by_vsize() < self.limits.min_feerate {
                 // Everything that is left pays less.
                 return;
             }
-            if !self.fits(family) {
+            if !self.fits(chunk) || !chunk.members.iter().all(|&member| self.is_final(member, chain)) {
+                // What comes after it in its cluster may depend on it: none of that either.
                 failures += 1;
                 if failures > MAX_CONSECUTIVE_FAILURES && self.is_nearly_full() {
                     return;
                 }
                 continue;
             }
-            let mut members: Vec<Slot> =
-                self.pool.table.ancestors([slot]).into_iter().filter(|member| !self.chosen.contains(member)).collect();
-            if !members.iter().all(|&member| self.is_final(member, chain)) {
-                continue;
-            }
             failures = 0;
-            members.sort_by_key(|&member| (self.pool.table[member].ancestors().count, self.pool.table[member].txid()));
-            self.choose(&members);
+            self.choose(&chunk.members);
+            self.enqueue(id, at + 1);
         }
     }
 
-    fn family(&self, slot: Slot) -> Family {
-        self.remaining.get(&slot).copied().unwrap_or_else(|| self.pool.table[slot].ancestors())
-    }
-
-    fn fits(&self, family: Family) -> bool {
-        // The virtual size times four is a little more than the weight, never less.
-        let weight = u64::try_from(family.vsize).unwrap_or(u64::MAX).saturating_mul(4);
+    fn fits(&self, chunk: &SlotChunk) -> bool {
+        let weight = u64::try_from(chunk.weight).unwrap_or(u64::MAX);
+        let sigop_cost: i64 = chunk.members.iter().map(|&member| self.pool.table[member].sigop_cost()).sum();
         self.weight().saturating_add(weight) < self.limits.max_weight
-            && self.limits.reserved_sigop_cost + self.template.sigop_cost + family.sigop_cost < MAX_BLOCK_SIGOPS_COST
+            && self.limits.reserved_sigop_cost + self.template.sigop_cost + sigop_cost < MAX_BLOCK_SIGOPS_COST
     }
 
     fn weight(&self) -> u64 {
@@ -167,8 +147,6 @@ impl Selection<'_> {
     fn choose(&mut self, members: &[Slot]) {
         for &member in members {
             let entry = &self.pool.table[member];
-            self.queue.remove(&Rank::of(entry, member, self.family(member)));
-            self.chosen.insert(member);
             self.template.total_fee += entry.fee();
             self.template.weight += entry.weight();
             self.template.sigop_cost += entry.sigop_cost();
@@ -178,26 +156,6 @@ impl Selection<'_> {
                 sigop_cost: entry.sigop_cost(),
                 weight: entry.weight(),
             });
-        }
-        for &member in members {
-            self.pay_off(member);
-        }
-    }
-
-    /// What is in the block no longer burdens its descendants.
-    fn pay_off(&mut self, member: Slot) {
-        let alone = self.pool.table[member].alone();
-        for descendant in self.pool.table.descendants([member]) {
-            if self.chosen.contains(&descendant) {
-                continue;
-            }
-            let (entry, before) = (&self.pool.table[descendant], self.family(descendant));
-            let mut after = before;
-            after.subtract(alone);
-            self.remaining.insert(descendant, after);
-            // One that did not fit by itself may fit now that its parents are in.
-            self.queue.remove(&Rank::of(entry, descendant, before));
-            self.queue.insert(Rank::of(entry, descendant, after));
         }
     }
 }

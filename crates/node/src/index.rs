@@ -1,10 +1,11 @@
-//! What a node can keep beyond what validation needs: where each transaction is, and compact filters (BIP157).
+//! What a node can keep beyond what validation needs: where each transaction is, who spent each output, and compact
+//! filters (BIP157).
 
 use std::path::Path;
 
 use bitcoin::bip158::{BlockFilter, FilterHash, FilterHeader};
 use bitcoin::hashes::Hash;
-use bitcoin::{Block, BlockHash, Txid};
+use bitcoin::{Block, BlockHash, OutPoint, Txid};
 use fjall::{Database, Keyspace, OwnedWriteBatch, PersistMode};
 use pumasi_chain::filter;
 use pumasi_chain::undo::BlockUndo;
@@ -27,8 +28,21 @@ struct Opened {
     transactions: Option<Keyspace>,
     /// Filter of a block, after its header.
     filters: Option<Keyspace>,
+    /// Spending transaction of an output, and its block.
+    spenders: Option<Keyspace>,
     meta: Keyspace,
     best: Option<BlockHash>,
+}
+
+/// Which indexes are wanted.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wanted {
+    /// `-txindex`
+    pub(crate) transactions: bool,
+    /// `-blockfilterindex`
+    pub(crate) filters: bool,
+    /// `-txospenderindex`
+    pub(crate) spenders: bool,
 }
 
 /// The indexes of a node; without any, all of this does nothing.
@@ -43,13 +57,15 @@ impl Indexes {
     ///
     /// # Errors
     /// When the database cannot be opened.
-    pub(crate) fn open(folder: &Path, transactions: bool, filters: bool, log: DebugLog) -> Result<Self, fjall::Error> {
-        if !transactions && !filters {
+    pub(crate) fn open(folder: &Path, wanted: Wanted, log: DebugLog) -> Result<Self, fjall::Error> {
+        let Wanted { transactions, filters, spenders } = wanted;
+        if !transactions && !filters && !spenders {
             return Ok(Self { opened: None, height: 0, log });
         }
-        let names = ["meta", "transactions", "filters"];
-        let (database, [meta, by_txid, by_block]) = database::open(&folder.join("indexes"), CACHE_SIZE, names)?;
-        let kinds = [u8::from(transactions), u8::from(filters)];
+        let names = ["meta", "transactions", "filters", "spenders"];
+        let (database, [meta, by_txid, by_block, by_output]) =
+            database::open(&folder.join("indexes"), CACHE_SIZE, names)?;
+        let kinds = [u8::from(transactions), u8::from(filters), u8::from(spenders)];
         // An index that was not kept for a while starts again.
         let same = meta.get(KINDS)?.is_some_and(|known| *known == kinds);
         if !same {
@@ -60,6 +76,7 @@ impl Indexes {
         let opened = Opened {
             transactions: transactions.then_some(by_txid),
             filters: filters.then_some(by_block),
+            spenders: spenders.then_some(by_output),
             meta,
             best,
             database,
@@ -118,6 +135,17 @@ impl Indexes {
         BlockHash::from_slice(&found).ok()
     }
 
+    /// The transaction that spent an output in the chain, and its block.
+    pub(crate) fn spender(&self, outpoint: &OutPoint) -> Option<(Txid, BlockHash)> {
+        let found = self.opened.as_ref()?.spenders.as_ref()?.get(output_key(outpoint)).ok()??;
+        let (txid, block) = found.split_first_chunk::<32>()?;
+        Some((Txid::from_byte_array(*txid), BlockHash::from_slice(block).ok()?))
+    }
+
+    pub(crate) fn has_spenders(&self) -> bool {
+        self.opened.as_ref().is_some_and(|opened| opened.spenders.is_some())
+    }
+
     pub(crate) fn has_transactions(&self) -> bool {
         self.opened.as_ref().is_some_and(|opened| opened.transactions.is_some())
     }
@@ -149,6 +177,14 @@ impl Opened {
         if let Some(transactions) = &self.transactions {
             for tx in &block.txdata {
                 batch.insert(transactions, tx.compute_txid().to_byte_array(), hash.to_byte_array());
+            }
+        }
+        if let Some(spenders) = &self.spenders {
+            for tx in block.txdata.iter().skip(1) {
+                let value = [tx.compute_txid().to_byte_array(), hash.to_byte_array()].concat();
+                for input in &tx.input {
+                    batch.insert(spenders, output_key(&input.previous_output), value.as_slice());
+                }
             }
         }
         if let Some(filters) = &self.filters {
@@ -183,6 +219,11 @@ impl Opened {
                 batch.remove(transactions, tx.compute_txid().to_byte_array());
             }
         }
+        if let Some(spenders) = &self.spenders {
+            for input in block.txdata.iter().skip(1).flat_map(|tx| &tx.input) {
+                batch.remove(spenders, output_key(&input.previous_output));
+            }
+        }
         let parent = block.header.prev_blockhash;
         batch.insert(&self.meta, BEST, parent.to_byte_array());
         batch.commit()?;
@@ -195,4 +236,11 @@ impl Opened {
         let (header, content) = record.split_first_chunk::<32>()?;
         Some((FilterHeader::from_byte_array(*header), content.to_vec()))
     }
+}
+
+fn output_key(outpoint: &OutPoint) -> [u8; 36] {
+    let mut key = [0; 36];
+    key[..32].copy_from_slice(outpoint.txid.as_ref());
+    key[32..].copy_from_slice(&outpoint.vout.to_be_bytes());
+    key
 }

@@ -91,6 +91,36 @@ impl Json {
         }
     }
 
+    /// The document over several lines, two spaces to a level, as `bitcoin-cli` writes it.
+    #[must_use]
+    pub fn indented(&self) -> String {
+        let mut text = String::new();
+        self.indent(&mut text, 0);
+        text
+    }
+
+    fn indent(&self, text: &mut String, depth: usize) {
+        let (open, close, members): (_, _, Vec<(Option<&str>, &Json)>) = match self {
+            Self::Array(values) => ('[', ']', values.iter().map(|value| (None, value)).collect()),
+            Self::Object(members) => {
+                ('{', '}', members.iter().map(|(key, value)| (Some(key.as_str()), value)).collect())
+            }
+            other => return text.push_str(&other.to_string()),
+        };
+        text.push(open);
+        for (at, (key, value)) in members.iter().enumerate() {
+            text.push_str(if at > 0 { ",\n" } else { "\n" });
+            text.push_str(&"  ".repeat(depth + 1));
+            if let Some(key) = key {
+                text.push_str(&format!("{}: ", Self::from(*key)));
+            }
+            value.indent(text, depth + 1);
+        }
+        text.push('\n');
+        text.push_str(&"  ".repeat(depth));
+        text.push(close);
+    }
+
     /// Reads one document; `None` when it is not JSON, has something after it, or nests deeper than 512.
     #[must_use]
     pub fn parse(text: &[u8]) -> Option<Self> {

@@ -1,14 +1,15 @@
 //! `debug.log`: one line per event, appended and written through at once, in the shape of Bitcoin Core's.
 
 use std::collections::BTreeSet;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::clock::{self, Clock};
+use crate::storage::private;
 
-/// The categories that `-debug=` names, as in Bitcoin Core v30.
+/// The categories that `-debug=` names, as in Bitcoin Core 31.
 pub const CATEGORIES: &[&str] = &[
     "net",
     "tor",
@@ -60,7 +61,9 @@ impl LogOptions {
     /// A category that does not exist, in Bitcoin Core's words.
     pub fn categories(include: &[&str], exclude: &[&str]) -> Result<BTreeSet<String>, String> {
         let mut chosen = BTreeSet::new();
-        for name in include {
+        // What stands before a `none` does not count, not even as a mistake.
+        let start = include.iter().rposition(|name| matches!(*name, "0" | "none")).unwrap_or(0);
+        for name in &include[start..] {
             match *name {
                 "" | "1" | "all" => chosen.extend(CATEGORIES.iter().map(|name| (*name).to_owned())),
                 "0" | "none" => chosen.clear(),
@@ -101,13 +104,19 @@ impl DebugLog {
     /// # Errors
     /// When the file cannot be opened.
     pub fn open(path: &Path, options: LogOptions, clock: Arc<Clock>) -> io::Result<Self> {
-        let file = OpenOptions::new().create(true).append(true).open(path)?;
+        let file = private::append(path)?;
         Ok(Self(Arc::new(Inner {
             path: path.to_owned(),
             file: Mutex::new(Some(file)),
             options: Mutex::new(options),
             clock,
         })))
+    }
+
+    /// A log without a file (`-nodebuglogfile`).
+    #[must_use]
+    pub fn without_file(options: LogOptions, clock: Arc<Clock>) -> Self {
+        Self(Arc::new(Inner { path: PathBuf::new(), file: Mutex::new(None), options: Mutex::new(options), clock }))
     }
 
     /// A log that goes nowhere, for tests.
@@ -242,6 +251,7 @@ mod tests {
         log.info("always");
         let text = std::fs::read_to_string(&path).unwrap();
         assert!(text.contains("Z [mempool] spoken\n") && text.contains("Z always\n") && !text.contains("silent"));
+        assert_eq!(LogOptions::categories(&["nonsense", "none", "net"], &[]).unwrap().len(), 1);
         assert!(LogOptions::categories(&["nonsense"], &[]).unwrap_err().contains("-debug=nonsense"));
     }
 }

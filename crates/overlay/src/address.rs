@@ -1,4 +1,5 @@
 use libp2p::multiaddr::Protocol;
+use libp2p::multihash::Multihash;
 use libp2p::{Multiaddr, PeerId};
 use std::fmt;
 use std::net::IpAddr;
@@ -8,7 +9,8 @@ use std::str::FromStr;
 pub const MAX_ADDRESS_BYTES: usize = 256;
 
 /// Where a node can be reached: a multiaddr such as `/ip4/192.0.2.7/tcp/8468` or
-/// `/dns/pumasi.example/udp/8468/quic-v1/p2p/12D3Koo…`. The `/p2p/…` end may be left out.
+/// `/dns/pumasi.example/udp/8468/quic-v1/p2p/12D3Koo…`. The `/p2p/…` end may be left out. Behind a NAT it is a circuit
+/// over one relay, `/…/p2p/<relay>/p2p-circuit/p2p/<node>`, where nothing may be left out.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Address(pub(crate) Multiaddr);
 
@@ -23,7 +25,10 @@ pub enum AddressError {
     #[error("address {0:?}: not a multiaddr such as /ip4/192.0.2.7/tcp/8468")]
     Malformed(String),
     /// A multiaddr on which no transport of ours speaks.
-    #[error("address {0:?}: must end in /tcp/<port> or /udp/<port>/quic-v1, and /p2p/<node id> if wanted")]
+    #[error(
+        "address {0:?}: must end in /tcp/<port> or /udp/<port>/quic-v1, and /p2p/<node id> if wanted, or go over one \
+         relay as …/p2p/<relay>/p2p-circuit/p2p/<node id>"
+    )]
     Transport(String),
 }
 
@@ -52,6 +57,18 @@ impl Address {
         peer_of(&self.0).map(NodeId)
     }
 
+    /// The relay on the way, when there is one.
+    #[must_use]
+    pub fn relay(&self) -> Option<NodeId> {
+        relay_of(&self.0).map(NodeId)
+    }
+
+    /// Whether a stranger far away could use it: a public IP address, of the relay where there is one.
+    #[must_use]
+    pub fn is_public(&self) -> bool {
+        is_public(&self.0)
+    }
+
     pub(crate) fn is_memory(&self) -> bool {
         matches!(self.0.iter().next(), Some(Protocol::Memory(_)))
     }
@@ -70,7 +87,31 @@ impl NodeId {
     pub fn from_seed(seed: &[u8; 32]) -> Self {
         Self(keypair(seed).public().to_peer_id())
     }
+
+    /// The name of the node with this Ed25519 public key. Any 32 bytes give one; that of no key is nobody's.
+    #[must_use]
+    pub fn from_ed25519(public: &[u8; 32]) -> Self {
+        let multihash = Multihash::wrap(0, &[ED25519_KEY.as_slice(), public].concat()).expect("36 of at most 64 bytes");
+        Self(PeerId::from_multihash(multihash).expect("an identity hash of at most 42 bytes"))
+    }
+
+    /// The name as bytes, as libp2p writes a peer id.
+    #[must_use]
+    pub fn to_bytes(self) -> Vec<u8> {
+        self.0.to_bytes()
+    }
+
+    /// The Ed25519 public key that is in the name. `None` for a node with another kind of key, which none of ours has.
+    #[must_use]
+    pub fn ed25519(&self) -> Option<[u8; 32]> {
+        let multihash = self.0.as_ref();
+        let key = multihash.digest().strip_prefix(&ED25519_KEY).filter(|_| multihash.code() == 0)?;
+        key.try_into().ok()
+    }
 }
+
+/// What stands before an Ed25519 public key in a peer id: protobuf, key type 1, 32 bytes (libp2p peer ids).
+const ED25519_KEY: [u8; 4] = [8, 1, 18, 32];
 
 impl fmt::Display for NodeId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -95,7 +136,25 @@ pub(crate) fn peer_of(address: &Multiaddr) -> Option<PeerId> {
     }
 }
 
-/// Exactly one host, one transport that we speak and at most one node id: no circuits, no nesting.
+/// The relay that a circuit goes over.
+pub(crate) fn relay_of(address: &Multiaddr) -> Option<PeerId> {
+    let mut before = None;
+    for part in address {
+        match part {
+            Protocol::P2p(peer) => before = Some(peer),
+            Protocol::P2pCircuit => return before,
+            _ => {}
+        }
+    }
+    None
+}
+
+pub(crate) fn is_circuit(address: &Multiaddr) -> bool {
+    address.iter().any(|part| part == Protocol::P2pCircuit)
+}
+
+/// Exactly one host, one transport that we speak and at most one node id; or that with the node id of a relay, and a
+/// circuit to exactly one other node behind it. No nesting.
 pub(crate) fn is_dialable(address: &Multiaddr) -> bool {
     let mut parts = address.iter();
     let transport = match parts.next() {
@@ -109,7 +168,14 @@ pub(crate) fn is_dialable(address: &Multiaddr) -> bool {
         }
         _ => false,
     };
-    transport && matches!(parts.next(), None | Some(Protocol::P2p(_))) && parts.next().is_none()
+    if !transport {
+        return false;
+    }
+    match (parts.next(), parts.next(), parts.next(), parts.next()) {
+        (None | Some(Protocol::P2p(_)), None, None, None) => true,
+        (Some(Protocol::P2p(relay)), Some(Protocol::P2pCircuit), Some(Protocol::P2p(node)), None) => relay != node,
+        _ => false,
+    }
 }
 
 /// Whether strangers may make us dial there when private addresses are not allowed.
@@ -166,6 +232,26 @@ mod tests {
     }
 
     #[test]
+    fn a_circuit_names_one_relay_and_one_node_behind_it() {
+        let (relay, node) = (NodeId::from_seed(&[7; 32]), NodeId::from_seed(&[8; 32]));
+        let way = format!("/ip4/192.0.2.7/udp/1/quic-v1/p2p/{relay}/p2p-circuit/p2p/{node}");
+        let address: Address = way.parse().unwrap();
+        assert_eq!((address.relay(), address.node()), (Some(relay), Some(node)));
+        assert_eq!(format!("/memory/1/p2p/{node}").parse::<Address>().unwrap().relay(), None);
+        for text in [
+            format!("/ip4/192.0.2.7/tcp/1/p2p-circuit/p2p/{node}"),
+            format!("/ip4/192.0.2.7/tcp/1/p2p/{relay}/p2p-circuit"),
+            format!("/ip4/192.0.2.7/tcp/1/p2p/{node}/p2p-circuit/p2p/{node}"),
+            format!("/p2p/{relay}/p2p-circuit/p2p/{node}"),
+            format!("{way}/p2p-circuit/p2p/{relay}"),
+            format!("{way}/tcp/1"),
+            format!("/ip4/192.0.2.7/tcp/1/p2p/{relay}/p2p/{node}"),
+        ] {
+            assert!(text.parse::<Address>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
     fn refuses_what_no_transport_speaks() {
         let node = NodeId::from_seed(&[7; 32]);
         for text in [
@@ -178,6 +264,15 @@ mod tests {
             &"/ip4/127.0.0.1".repeat(30),
         ] {
             assert!(text.parse::<Address>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_name_of_a_node_is_its_key() {
+        for seed in [[1; 32], [2; 32]] {
+            let key = keypair(&seed).try_into_ed25519().unwrap().public().to_bytes();
+            let node = NodeId::from_seed(&seed);
+            assert_eq!((NodeId::from_ed25519(&key), node.ed25519()), (node, Some(key)));
         }
     }
 

@@ -26,6 +26,14 @@ pub struct OverlayConfig {
     pub mode: Mode,
     /// A file that keeps the records over a restart; `None` keeps them in memory.
     pub store: Option<PathBuf>,
+    /// Addresses under which others reach this node, as its operator knows: told to others, and not measured.
+    pub announce: Vec<Address>,
+    /// Whether the node relays between others, within [`Limits`], when it is reachable itself.
+    pub relay: bool,
+    /// Whether nodes on the local network are found, and told of this one, by multicast DNS.
+    pub mdns: bool,
+    /// Whether the router is asked to open the ports on which the node listens: by UPnP, PCP and NAT-PMP.
+    pub port_mapping: bool,
     /// Whether loopback and private addresses told by other nodes are dialled. The node's own `bootstrap` and
     /// `known_peers` always are.
     pub private_addresses: bool,
@@ -51,7 +59,8 @@ impl OverlayConfig {
 
     /// Whether the node uses the in-process transport; it is not mixed with sockets.
     pub(crate) fn checked_transport(&self) -> Result<bool, OverlayError> {
-        let bounds = [("listen", self.listen.len()), ("bootstrap", self.bootstrap.len())];
+        let bounds =
+            [("listen", self.listen.len()), ("bootstrap", self.bootstrap.len()), ("announce", self.announce.len())];
         for (field, count) in bounds {
             if count > MAX_ADDRESSES {
                 return Err(OverlayError::Config(format!("{field}: {count} addresses; the limit is {MAX_ADDRESSES}")));
@@ -82,6 +91,10 @@ impl OverlayConfig {
             seed,
             mode: Mode::Client,
             store: None,
+            announce: Vec::new(),
+            relay: false,
+            mdns: false,
+            port_mapping: false,
             private_addresses: true,
             limits: Limits::default(),
         }
@@ -93,6 +106,9 @@ impl OverlayConfig {
 pub enum Mode {
     /// Listens, is found by others, keeps records and answers for them.
     Server,
+    /// Listens, and serves while others reach it, which they measure (AutoNAT). Where they do not, it only asks, and keeps
+    /// a slot at relays over which others reach it.
+    Auto,
     /// Only asks: for commands that end in seconds.
     Client,
 }
@@ -104,6 +120,14 @@ pub struct Limits {
     pub profiles: usize,
     /// Mailbox records kept (of at most 4 kB each: 64 MB).
     pub mailboxes: usize,
+    /// Presences kept (of at most 2 kB each: 32 MB).
+    pub presences: usize,
+    /// Entries of sets kept, of each of the five kinds (of at most 4 kB each: 64 MB).
+    pub entries: usize,
+    /// Entries of sets kept from any one node.
+    pub entries_per_peer: usize,
+    /// Entries of sets that this node publishes itself and republishes.
+    pub own_entries: usize,
     /// Records kept from any one node, of both kinds.
     pub records_per_peer: usize,
     /// Puts looked at from any one node in ten seconds; more are refused unread.
@@ -116,8 +140,21 @@ pub struct Limits {
     pub outbound_connections: u32,
     /// Connections with one node.
     pub connections_per_peer: u32,
-    /// Lookups and puts under way.
+    /// A connection without a request for this long is closed.
+    pub idle: Duration,
+    /// How often a joined node looks its own id up again, to know who came near. Where it is shorter than `idle`, the
+    /// connections with the nearest nodes last.
+    pub refresh: Duration,
+    /// Requests of one node that are taken in ten seconds, those for pieces of contents not counted.
+    pub requests_per_peer: u32,
+    /// Requests of others that wait for their answer.
+    pub requests: usize,
+    /// Topics subscribed to.
+    pub topics: usize,
+    /// Lookups and puts under way, and requests, each.
     pub queries: usize,
+    /// Nodes that broke a rule and are remembered for it.
+    pub scored_peers: usize,
     /// Keys being watched.
     pub watches: usize,
     /// Peers that must give the same newest bytes before a lookup ends early.
@@ -132,6 +169,24 @@ pub struct Limits {
     pub republish: Duration,
     /// Start of the doubling pause between attempts to join; it ends at 60 times this.
     pub rejoin: Duration,
+    /// How often addresses that may be the node's own are given to another node to be measured; each is measured once.
+    pub measure: Duration,
+    /// How long a node in [`Mode::Auto`] waits to be found reachable before it asks for slots at relays.
+    pub reserve_after: Duration,
+    /// Slots that a node behind a NAT keeps, each at another relay.
+    pub relay_slots: usize,
+    /// As a relay: reservations held for others.
+    pub relay_reservations: usize,
+    /// As a relay: reservations of one peer, one for each of its connections.
+    pub relay_reservations_per_peer: usize,
+    /// As a relay: circuits open at once.
+    pub relay_circuits: usize,
+    /// As a relay: circuits of one peer, when it opens one more.
+    pub relay_circuits_per_peer: usize,
+    /// As a relay: how long one circuit stays open.
+    pub relay_circuit_duration: Duration,
+    /// As a relay: bytes over one circuit, both directions together.
+    pub relay_circuit_bytes: u64,
 }
 
 impl Default for Limits {
@@ -139,13 +194,23 @@ impl Default for Limits {
         Self {
             profiles: 16_384,
             mailboxes: 16_384,
+            presences: 16_384,
+            entries: 16_384,
+            entries_per_peer: 1_024,
+            own_entries: 1_024,
             records_per_peer: 1_024,
             puts_per_peer: 512,
             own_records: 64,
             inbound_connections: 512,
             outbound_connections: 256,
             connections_per_peer: 4,
+            idle: Duration::from_secs(10 * 60),
+            refresh: Duration::from_secs(5 * 60),
+            requests_per_peer: 256,
+            requests: 256,
+            topics: 64,
             queries: 256,
+            scored_peers: 4_096,
             watches: 1_024,
             agree: 3,
             query_timeout: Duration::from_secs(20),
@@ -153,6 +218,15 @@ impl Default for Limits {
             stall: Duration::from_secs(2),
             republish: Duration::from_secs(30 * 60),
             rejoin: Duration::from_secs(1),
+            measure: Duration::from_millis(250),
+            reserve_after: Duration::from_secs(5),
+            relay_slots: 2,
+            relay_reservations: 256,
+            relay_reservations_per_peer: 2,
+            relay_circuits: 128,
+            relay_circuits_per_peer: 8,
+            relay_circuit_duration: Duration::from_secs(30 * 60),
+            relay_circuit_bytes: 64 * 1024 * 1024,
         }
     }
 }

@@ -3,6 +3,7 @@
 //! waits into one transaction, so the node never waits for a disk.
 
 use crate::record::RecordKey;
+use crate::set::{Name, SetKey};
 use crate::table::Giver;
 use crate::{OverlayError, address::NodeId};
 use libp2p::PeerId;
@@ -19,13 +20,23 @@ const BATCH: usize = 256;
 pub(crate) enum Change {
     Put { key: RecordKey, value: Vec<u8>, giver: Giver },
     Delete(RecordKey),
+    PutEntry { key: SetKey, name: Name, value: Vec<u8>, giver: Giver },
+    DeleteEntry { key: SetKey, name: Name },
 }
 
-/// A record as it was when the node stopped; nothing in it has been checked.
+/// What a file held.
+pub(crate) struct Loaded {
+    pub(crate) records: Vec<Row>,
+    pub(crate) entries: Vec<Row>,
+}
+
+/// A record, or an entry of a set, as it was when the node stopped; nothing in it has been checked.
 pub(crate) struct Row {
     pub(crate) key: Vec<u8>,
     pub(crate) value: Vec<u8>,
     pub(crate) giver: Option<NodeId>,
+    /// Of an entry.
+    pub(crate) name: Option<Name>,
 }
 
 pub(crate) struct Disk {
@@ -36,16 +47,20 @@ pub(crate) struct Disk {
 
 impl Disk {
     /// Opens or makes the file and reads what it holds.
-    pub(crate) fn open(path: &Path) -> Result<(Self, Vec<Row>), OverlayError> {
+    pub(crate) fn open(path: &Path) -> Result<(Self, Loaded), OverlayError> {
         let failed = |reason: String| OverlayError::Store { path: path.display().to_string(), reason };
         let connection = connect(path).map_err(|e| failed(e.to_string()))?;
-        let rows = load(&connection).map_err(|e| failed(e.to_string()))?;
+        let load = |query| load(&connection, query).map_err(|e| failed(e.to_string()));
+        let loaded = Loaded {
+            records: load("SELECT key, value, giver, NULL FROM record")?,
+            entries: load("SELECT key, value, giver, name FROM entry")?,
+        };
         let (queue, changes) = sync_channel(QUEUE);
         let writer = std::thread::Builder::new()
             .name("overlay-store".to_owned())
             .spawn(move || write(connection, &changes))
             .map_err(|e| failed(e.to_string()))?;
-        Ok((Self { queue: Some(queue), writer: Some(writer) }, rows))
+        Ok((Self { queue: Some(queue), writer: Some(writer) }, loaded))
     }
 
     /// Queues a change. `false` when the disk is too far behind, or has failed.
@@ -66,18 +81,21 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "NORMAL")?;
     connection.execute_batch(
-        "CREATE TABLE IF NOT EXISTS record (key BLOB PRIMARY KEY, value BLOB NOT NULL, giver BLOB) WITHOUT ROWID",
+        "CREATE TABLE IF NOT EXISTS record (key BLOB PRIMARY KEY, value BLOB NOT NULL, giver BLOB) WITHOUT ROWID;
+         CREATE TABLE IF NOT EXISTS entry (key BLOB, name BLOB, value BLOB NOT NULL, giver BLOB, PRIMARY KEY (key, name))
+         WITHOUT ROWID",
     )?;
     Ok(connection)
 }
 
-fn load(connection: &Connection) -> rusqlite::Result<Vec<Row>> {
-    let mut statement = connection.prepare("SELECT key, value, giver FROM record")?;
+fn load(connection: &Connection, query: &str) -> rusqlite::Result<Vec<Row>> {
+    let mut statement = connection.prepare(query)?;
     let rows = statement.query_map([], |row| {
         // A cell of another type becomes bytes that no check lets through.
         let bytes = |column| row.get_ref(column).ok()?.as_bytes().ok().map(<[u8]>::to_vec);
         let giver = bytes(2).and_then(|bytes| PeerId::from_bytes(&bytes).ok()).map(NodeId);
-        Ok(Row { key: bytes(0).unwrap_or_default(), value: bytes(1).unwrap_or_default(), giver })
+        let name = bytes(3).and_then(|bytes| bytes.try_into().ok());
+        Ok(Row { key: bytes(0).unwrap_or_default(), value: bytes(1).unwrap_or_default(), giver, name })
     })?;
     rows.collect()
 }
@@ -93,21 +111,34 @@ fn write(mut connection: Connection, changes: &Receiver<Change>) {
     }
 }
 
+fn giver_bytes(giver: &Giver) -> Option<Vec<u8>> {
+    match giver {
+        Giver::Own => None,
+        Giver::Peer(peer) => Some(peer.to_bytes()),
+    }
+}
+
 fn apply(connection: &mut Connection, batch: &[Change]) -> rusqlite::Result<()> {
     let transaction = connection.transaction()?;
     for change in batch {
         match change {
             Change::Put { key, value, giver } => {
-                let giver = match giver {
-                    Giver::Own => None,
-                    Giver::Peer(peer) => Some(peer.to_bytes()),
-                };
                 transaction
                     .prepare_cached("INSERT OR REPLACE INTO record (key, value, giver) VALUES (?1, ?2, ?3)")?
-                    .execute(params![key.to_bytes(), value, giver])?;
+                    .execute(params![key.to_bytes(), value, giver_bytes(giver)])?;
             }
             Change::Delete(key) => {
                 transaction.prepare_cached("DELETE FROM record WHERE key = ?1")?.execute(params![key.to_bytes()])?;
+            }
+            Change::PutEntry { key, name, value, giver } => {
+                transaction
+                    .prepare_cached("INSERT OR REPLACE INTO entry (key, name, value, giver) VALUES (?1, ?2, ?3, ?4)")?
+                    .execute(params![key.to_bytes(), name, value, giver_bytes(giver)])?;
+            }
+            Change::DeleteEntry { key, name } => {
+                transaction
+                    .prepare_cached("DELETE FROM entry WHERE key = ?1 AND name = ?2")?
+                    .execute(params![key.to_bytes(), name])?;
             }
         }
     }

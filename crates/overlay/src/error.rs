@@ -63,6 +63,46 @@ pub enum OverlayError {
         /// Its bound.
         limit: usize,
     },
+    /// A node could not be dialled at any of its addresses.
+    #[error("node {node}: cannot be reached")]
+    Unreachable {
+        /// Which.
+        node: String,
+    },
+    /// A node does not offer what was asked for.
+    #[error("node {node}: does not offer this")]
+    NotServed {
+        /// Which.
+        node: String,
+    },
+    /// A node was reached, and did not answer.
+    #[error("node {node}: no answer: {reason}")]
+    NoAnswer {
+        /// Which.
+        node: String,
+        /// How it ended.
+        reason: String,
+    },
+    /// A request is too long.
+    #[error("request: {len} bytes; the limit is {limit}")]
+    TooLong {
+        /// Its length.
+        len: usize,
+        /// The bound.
+        limit: usize,
+    },
+    /// Somebody within this program serves it already.
+    #[error("{service}: is served already")]
+    Taken {
+        /// What.
+        service: &'static str,
+    },
+    /// A message to a topic was not sent.
+    #[error("topic: not said: {reason}")]
+    NotSaid {
+        /// Why.
+        reason: String,
+    },
     /// The node was shut down.
     #[error("the overlay node has stopped")]
     Stopped,

@@ -1,8 +1,8 @@
 //! What the overlay keeps: keys by namespace, and the rule that each record must satisfy (`docs/spec/overlay.md` §2, §3).
 
 use pumasi_crypto::hash::Digest;
-use pumasi_identity::{Did, SignedProfile};
-use pumasi_signaling::MailboxRecord;
+use pumasi_identity::{Did, ProfileError, SignedProfile};
+use pumasi_signaling::{MailboxRecord, RecordError};
 use pumasi_units::{Millis, Timestamp};
 use std::fmt;
 
@@ -11,15 +11,17 @@ use std::fmt;
 pub(crate) enum Namespace {
     Profile,
     Mailbox,
+    Presence,
 }
 
 impl Namespace {
-    pub(crate) const ALL: [Self; 2] = [Self::Profile, Self::Mailbox];
+    pub(crate) const ALL: [Self; 3] = [Self::Profile, Self::Mailbox, Self::Presence];
 
     const fn prefix(self) -> &'static str {
         match self {
             Self::Profile => "/pumasi/profile/",
             Self::Mailbox => "/pumasi/mailbox/",
+            Self::Presence => "/pumasi/presence/",
         }
     }
 
@@ -27,6 +29,7 @@ impl Namespace {
         match self {
             Self::Profile => &Profiles,
             Self::Mailbox => &Mailboxes,
+            Self::Presence => &Presences,
         }
     }
 
@@ -54,6 +57,12 @@ impl RecordKey {
     #[must_use]
     pub fn mailbox(slot: [u8; 32]) -> Self {
         Self { space: Namespace::Mailbox, id: slot }
+    }
+
+    /// The key of where a DID is to be found now: `/pumasi/presence/` and a hash of the DID.
+    #[must_use]
+    pub fn presence(did: &Did) -> Self {
+        Self { space: Namespace::Presence, id: pumasi_signaling::presence::key(did).0 }
     }
 
     /// The bytes that go over the wire: the prefix in ASCII, then the 32 bytes.
@@ -138,7 +147,10 @@ impl Validate for Profiles {
     }
 
     fn validate(&self, id: &[u8; 32], bytes: &[u8], now: Timestamp) -> Result<Valid, Refusal> {
-        let profile = SignedProfile::verify(bytes, now).map_err(|e| Refusal::Invalid(e.to_string()))?;
+        let profile = SignedProfile::verify(bytes, now).map_err(|error| match error {
+            ProfileError::Expired { expires } => Refusal::Expired { expires },
+            error => Refusal::Invalid(error.to_string()),
+        })?;
         if profile.did().dht_key().0 != *id {
             return Err(Refusal::OtherKey);
         }
@@ -158,8 +170,45 @@ impl Validate for Mailboxes {
     }
 
     fn validate(&self, id: &[u8; 32], bytes: &[u8], now: Timestamp) -> Result<Valid, Refusal> {
-        let valid = MailboxRecord::validate(id, bytes, now).map_err(|e| Refusal::Invalid(e.to_string()))?;
+        let valid = MailboxRecord::validate(id, bytes, now).map_err(|error| match error {
+            RecordError::Expired { expires } => Refusal::Expired { expires },
+            error => Refusal::Invalid(error.to_string()),
+        })?;
         Ok(Valid { sequence: valid.sequence, expires: valid.expires })
+    }
+}
+
+struct Presences;
+
+impl Validate for Presences {
+    fn max_bytes(&self) -> usize {
+        pumasi_signaling::presence::MAX_PRESENCE
+    }
+
+    fn max_life(&self) -> Millis {
+        pumasi_signaling::presence::MAX_LIFE + pumasi_signaling::CLOCK_SKEW
+    }
+
+    fn validate(&self, id: &[u8; 32], bytes: &[u8], now: Timestamp) -> Result<Valid, Refusal> {
+        let valid = pumasi_signaling::presence::validate(id, bytes, now)
+            .map_err(|error| Refusal::Invalid(error.to_string()))?;
+        Ok(Valid { sequence: valid.sequence, expires: valid.expires })
+    }
+}
+
+/// How far the clock of an honest node may be from ours, and how long it may keep what has ended: what is valid at one of
+/// these distances from now is no fault, in milliseconds.
+const LEEWAY: [Millis; 2] = [2 * 60 * 1_000, 15 * 60 * 1_000];
+
+impl Refusal {
+    /// Whether a node that keeps the rules cannot have sent what was refused: it must have refused it itself. What ended on
+    /// its way, is older than ours, or finds no room is nobody's fault. `check` looks at it again with another clock.
+    pub(crate) fn is_fault<T>(&self, check: impl Fn(Timestamp) -> Result<T, Self>, now: Timestamp) -> bool {
+        let fault = |refusal: &Self| {
+            matches!(refusal, Self::Namespace | Self::TooLong { .. } | Self::Invalid(_) | Self::OtherKey)
+        };
+        let by_another_clock = |now| check(now).as_ref().err().is_some_and(fault);
+        fault(self) && LEEWAY.iter().all(|leeway| by_another_clock(now - *leeway) && by_another_clock(now + *leeway))
     }
 }
 
@@ -228,6 +277,12 @@ pub enum Refusal {
     #[error("record: {limit} records that are nearer to this node are held, which is the limit")]
     Full {
         /// Of the namespace.
+        limit: usize,
+    },
+    /// The key is full of entries that rank no lower.
+    #[error("entry: {limit} entries that rank no lower are held under its key, which is the limit")]
+    KeyFull {
+        /// Of the key.
         limit: usize,
     },
     /// This node only asks; it keeps nothing for others.

@@ -2,7 +2,10 @@
 //! that is the only place whose refusal the sender hears of: with libp2p's own filter the sender is told "ok" first.
 
 use crate::disk::{Change, Disk};
+use crate::pace::{Pace, Paced};
 use crate::record::{Namespace, Refusal, Valid};
+use crate::score::{Action, Offence, Scores};
+use crate::set::{SetKey, SetTable};
 use crate::table::{Admitted, Giver, Held, Table};
 use crate::{Limits, OverlayError, RecordKey};
 use libp2p::PeerId;
@@ -16,23 +19,24 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::mpsc;
 
-/// The span in which [`Limits::puts_per_peer`] counts.
-const WINDOW: Duration = Duration::from_secs(10);
 /// Values that wait for a slow watcher; then it misses some, and polls as it would anyway.
 pub(crate) const WATCH_QUEUE: usize = 16;
 
 pub(crate) struct Store {
     node: PeerId,
     table: Table,
+    pub(crate) sets: SetTable,
     limits: Limits,
     keeps: bool,
     disk: Option<Disk>,
     watches: HashMap<RecordKey, Vec<mpsc::Sender<Vec<u8>>>>,
     /// The peer whose message is being handled; set by [`Guard`](crate::behaviour::Guard).
     source: Option<PeerId>,
-    window: Instant,
-    puts: HashMap<PeerId, u32>,
+    pace: Pace,
     refused: u64,
+    /// How the other nodes behave, and what is to be done about them: the node does it.
+    pub(crate) scores: Scores,
+    verdicts: Vec<(PeerId, Action)>,
 }
 
 impl Store {
@@ -47,18 +51,20 @@ impl Store {
         let mut store = Self {
             node,
             table: Table::new(node, limits.clone()),
+            sets: SetTable::new(node, limits.clone()),
+            pace: Pace::new(limits.puts_per_peer),
+            scores: Scores::new(limits.scored_peers),
+            verdicts: Vec::new(),
             limits,
             keeps,
             disk: None,
             watches: HashMap::new(),
             source: None,
-            window: Instant::now(),
-            puts: HashMap::new(),
             refused: 0,
         };
         if let Some(path) = path {
-            let (disk, rows) = Disk::open(path)?;
-            for row in rows {
+            let (disk, loaded) = Disk::open(path)?;
+            for row in loaded.records {
                 let (key, giver) = (RecordKey::from_bytes(&row.key), row.giver);
                 // Own records are published anew by whoever owns them; what is loaded is kept for others.
                 let giver = Giver::Peer(giver.map_or(node, |id| id.0));
@@ -67,9 +73,21 @@ impl Store {
                     disk.push(Change::Delete(key));
                 }
             }
+            for row in loaded.entries {
+                let giver = Giver::Peer(row.giver.map_or(node, |id| id.0));
+                let Some((key, name)) = SetKey::from_bytes(&row.key).zip(row.name) else { continue };
+                if store.admit_entry(key, row.value, giver) != Ok(name) {
+                    disk.push(Change::DeleteEntry { key, name });
+                }
+            }
             store.disk = Some(disk);
         }
         Ok(store)
+    }
+
+    /// Whether records of others are kept from now on.
+    pub(crate) fn set_keeps(&mut self, keeps: bool) {
+        self.keeps = keeps;
     }
 
     pub(crate) fn set_source(&mut self, source: Option<PeerId>) {
@@ -100,7 +118,7 @@ impl Store {
     }
 
     /// Whether the disk took it; a node without one keeps records in memory only.
-    fn write(&self, change: Change) -> bool {
+    pub(crate) fn write(&self, change: Change) -> bool {
         self.disk.as_ref().is_none_or(|disk| disk.push(change))
     }
 
@@ -148,6 +166,15 @@ impl Store {
         self.table.len(space)
     }
 
+    pub(crate) fn count_refusal(&mut self) {
+        self.refused += 1;
+    }
+
+    /// Whether this node keeps anything for others.
+    pub(crate) fn keeps(&self) -> bool {
+        self.keeps
+    }
+
     pub(crate) fn refused(&self) -> u64 {
         self.refused
     }
@@ -157,6 +184,8 @@ impl Store {
         for key in self.table.expire(now()) {
             self.write(Change::Delete(key));
         }
+        self.sweep_entries();
+        self.scores.sweep(Instant::now());
     }
 
     /// Ends the writing; joining the thread means that all is on disk.
@@ -164,15 +193,36 @@ impl Store {
         self.disk.as_mut().and_then(Disk::close)
     }
 
-    fn check_pace(&mut self, peer: PeerId) -> Result<(), Refusal> {
-        if self.window.elapsed() >= WINDOW {
-            self.window = Instant::now();
-            self.puts.clear();
-        }
+    pub(crate) fn check_pace(&mut self, peer: PeerId) -> Result<(), Refusal> {
         let limit = self.limits.puts_per_peer;
-        let puts = self.puts.entry(peer).or_default();
-        *puts = puts.saturating_add(1);
-        if *puts > limit { Err(Refusal::PeerTooFast { limit }) } else { Ok(()) }
+        match self.pace.take(peer, self.scores.is_limited(&peer, Instant::now())) {
+            Paced::Within => return Ok(()),
+            Paced::Over => {}
+            Paced::Flood => self.blame(peer, Offence::Flood),
+        }
+        Err(Refusal::PeerTooFast { limit })
+    }
+
+    /// Notes what a node did that it must not do.
+    pub(crate) fn blame(&mut self, peer: PeerId, offence: Offence) {
+        let action = self.scores.note(peer, offence, Instant::now());
+        tracing::debug!(%peer, ?offence, ?action, "a peer broke a rule");
+        self.judge(peer, action);
+    }
+
+    /// Notes whether a peer that a node told of was there.
+    pub(crate) fn told(&mut self, teller: PeerId, there: bool) {
+        let action = self.scores.told(teller, there, Instant::now());
+        self.judge(teller, action);
+    }
+
+    fn judge(&mut self, peer: PeerId, action: Option<Action>) {
+        // At most one of each offence that this node looked at since the last event: the node takes them at once.
+        self.verdicts.extend(action.map(|action| (peer, action)));
+    }
+
+    pub(crate) fn take_verdicts(&mut self) -> Vec<(PeerId, Action)> {
+        std::mem::take(&mut self.verdicts)
     }
 
     fn put_from(&mut self, record: Record) -> Result<(), Refusal> {
@@ -186,8 +236,21 @@ impl Store {
             }
             None => Giver::Own,
         };
-        let key = RecordKey::from_bytes(record.key.as_ref()).ok_or(Refusal::Namespace)?;
-        self.admit(key, record.value, giver)
+        let Some(key) = RecordKey::from_bytes(record.key.as_ref()) else {
+            self.blame_giver(giver);
+            return Err(Refusal::Namespace);
+        };
+        self.admit(key, record.value.clone(), giver).inspect_err(|refusal| {
+            if refusal.is_fault(|now| key.validate(&record.value, now), now()) {
+                self.blame_giver(giver);
+            }
+        })
+    }
+
+    pub(crate) fn blame_giver(&mut self, giver: Giver) {
+        if let Giver::Peer(peer) = giver {
+            self.blame(peer, Offence::InvalidPut);
+        }
     }
 
     fn to_wire(&self, held: &Held, now: Timestamp) -> Record {

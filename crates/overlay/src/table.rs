@@ -9,7 +9,19 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// XOR of the hashes of the node's id and of the key (Kademlia's metric). It names the record too: the hash has no
 /// collisions that anyone can make.
-type Distance = [u8; 32];
+pub(crate) type Distance = [u8; 32];
+
+/// Where an id or a key lies in the key space.
+pub(crate) fn place_of(bytes: &[u8]) -> [u8; 32] {
+    sha256(&[bytes]).0
+}
+
+/// The distance of a key from a place.
+pub(crate) fn distance(place: &[u8; 32], key: &[u8]) -> Distance {
+    let mut distance = place_of(key);
+    distance.iter_mut().zip(place).for_each(|(byte, own)| *byte ^= own);
+    distance
+}
 
 /// Who gave us a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -52,19 +64,18 @@ struct Shelf {
 
 impl Table {
     pub(crate) fn new(node: PeerId, limits: Limits) -> Self {
-        Self { own: sha256(&[&node.to_bytes()]).0, limits, shelves: BTreeMap::new(), per_peer: HashMap::new() }
+        Self { own: place_of(&node.to_bytes()), limits, shelves: BTreeMap::new(), per_peer: HashMap::new() }
     }
 
     fn distance(&self, key: &RecordKey) -> Distance {
-        let mut distance = sha256(&[&key.to_bytes()]).0;
-        distance.iter_mut().zip(self.own).for_each(|(byte, own)| *byte ^= own);
-        distance
+        distance(&self.own, &key.to_bytes())
     }
 
     fn capacity(&self, space: Namespace) -> usize {
         match space {
             Namespace::Profile => self.limits.profiles,
             Namespace::Mailbox => self.limits.mailboxes,
+            Namespace::Presence => self.limits.presences,
         }
     }
 

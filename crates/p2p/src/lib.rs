@@ -34,6 +34,8 @@ mod orphanage;
 mod output;
 mod pow;
 mod random;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 mod time;
 mod tx_download;
 mod tx_request;

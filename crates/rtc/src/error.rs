@@ -38,6 +38,10 @@ pub enum ConnectError {
     /// The operating system refused a socket.
     #[error("a socket could not be opened")]
     Socket(#[source] io::Error),
+    /// The browser has no WebRTC, or does not let this page use it.
+    #[cfg(target_arch = "wasm32")]
+    #[error("the browser makes no connection: {0}")]
+    Browser(String),
     /// The trusted roots for a relay over TLS cannot be used.
     #[error("the certificates to trust for a relay over TLS cannot be used: {0}")]
     Roots(String),

@@ -157,6 +157,7 @@ fn check_length(length: usize) -> Result<(), FramingError> {
 }
 
 #[cfg(test)]
+#[cfg(not(target_arch = "wasm32"))]
 mod tests {
     use proptest::prelude::*;
 

@@ -120,6 +120,58 @@ impl PathReport {
     }
 }
 
+/// A pair of addresses that was tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tried {
+    /// Our end: an address of this machine, or one on a relay.
+    pub local: PathEnd,
+    /// The peer's end.
+    pub remote: PathEnd,
+    /// How we reach our end.
+    pub transport: Transport,
+    /// Connectivity checks sent.
+    pub checks: u32,
+    /// Whether one was answered.
+    pub answered: bool,
+}
+
+/// How two peers come together, the best way first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Way {
+    /// To an address of the peer's machine.
+    Direct,
+    /// To an address of the peer's NAT.
+    Punched,
+    /// Over a relay.
+    Relayed,
+}
+
+impl Way {
+    fn of(local: CandidateKind, remote: CandidateKind) -> Self {
+        match (local, remote) {
+            (CandidateKind::Relay, _) | (_, CandidateKind::Relay) => Self::Relayed,
+            (_, CandidateKind::Host) => Self::Direct,
+            _ => Self::Punched,
+        }
+    }
+}
+
+impl Tried {
+    /// Which way it would have been.
+    #[must_use]
+    pub fn way(&self) -> Way {
+        Way::of(self.local.kind, self.remote.kind)
+    }
+}
+
+impl PathReport {
+    /// Which way it is.
+    #[must_use]
+    pub fn way(&self) -> Way {
+        Way::of(self.local.kind, self.remote.kind)
+    }
+}
+
 impl fmt::Display for PathReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let PathReport { local, remote, transport, rtt } = self;

@@ -1,7 +1,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::{CloseReason, HostPort, PathReport, Transport};
+use crate::{CloseReason, HostPort, PathReport, Transport, Tried};
 
 /// What a connection does, in the order in which it happens; for a progress line and for a log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +31,9 @@ pub enum Progress {
     Checking,
     /// A pair answered; the DTLS handshake runs.
     Securing,
+    /// The pairs that were tried, at most 48: told before the channel is open, and when none is to be. In a browser,
+    /// never.
+    Tried(Vec<Tried>),
     /// The data channel is open.
     Open(PathReport),
     /// Nothing was heard for a while. The link may come back by itself or by an ICE restart.

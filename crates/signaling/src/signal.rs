@@ -1,5 +1,5 @@
 use crate::slot::CLOCK_SKEW;
-use crate::{MAX_CONTENT, MAX_SDP, Nonce, RecordError, Sdp};
+use crate::{Candidates, MAX_CONTENT, MAX_SDP, Nonce, RecordError, Sdp};
 use pumasi_crypto::jose::{self, Jws};
 use pumasi_crypto::{CryptoError, Provider, hash::Digest, sealed};
 use pumasi_identity::Did;
@@ -22,6 +22,12 @@ pub enum SignalError {
     SdpTooLong {
         /// Its length in bytes.
         len: usize,
+    },
+    /// Not a candidate of ICE, too long, or too many at once.
+    #[error("candidates: {reason}")]
+    Candidates {
+        /// What is wrong, with the limit.
+        reason: String,
     },
     /// A signal longer than [`MAX_SIGNAL`].
     #[error("signal: {len} bytes, the limit is {MAX_SIGNAL}")]
@@ -70,6 +76,9 @@ pub enum SignalError {
     /// An offer made before the one that we are answering.
     #[error("signal: older than the offer being answered")]
     Stale,
+    /// Later candidates, in a mailbox.
+    #[error("signal: candidates are not taken here")]
+    OutOfPlace,
     /// An answer or reject to an offer that is not the one standing.
     #[error("signal: about the offer {offer}, which does not stand")]
     OtherOffer {
@@ -124,6 +133,15 @@ pub enum Content {
         offer: Digest,
         /// Why.
         reason: RejectReason,
+    },
+    /// More ways to reach the one who says it, found since the description was sent (trickle ICE, RFC 8838).
+    Candidates {
+        /// The id of the offer's JWS, whoever of the two made that offer.
+        offer: Digest,
+        /// Those found since the last time.
+        candidates: Candidates,
+        /// Whether these are the last.
+        end: bool,
     },
 }
 

@@ -10,8 +10,8 @@ use zeroize::{Zeroize as _, Zeroizing};
 pub const EPOCH: Millis = 3_600_000;
 /// How far two clocks may be apart before people cannot reach each other: two minutes.
 pub const CLOCK_SKEW: Millis = 120_000;
-/// A salt in front and the tag of AES-GCM at the end.
-pub(crate) const SEAL_OVERHEAD: usize = SALT + 16;
+/// How much longer what a slot seals is than the plaintext: a salt in front, and the tag of AES-GCM at the end.
+pub const SEAL_OVERHEAD: usize = SALT + 16;
 
 const SLOT_SALT: &[u8] = b"pumasi/slot/1";
 const SEAL_SALT: &[u8] = b"pumasi/slot/1/seal";
@@ -59,18 +59,29 @@ impl Slot {
         &self.public
     }
 
-    pub(crate) fn sign(&self, message: &[u8]) -> [u8; 64] {
+    /// Signs with the slot's key, for a record of the slot.
+    #[must_use]
+    pub fn sign(&self, message: &[u8]) -> [u8; 64] {
         self.signer.sign(message)
     }
 
-    /// `salt ‖ AES-256-GCM`, under a key that no other record uses.
-    pub(crate) fn seal(&self, salt: &[u8; SALT], bound: &[u8], plaintext: &[u8]) -> Vec<u8> {
+    /// `salt ‖ AES-256-GCM`, under a key that no other record uses: `salt` must be fresh and random. It opens only with the
+    /// same `bound`. [`SEAL_OVERHEAD`] bytes longer than the plaintext.
+    ///
+    /// # Panics
+    /// For a plaintext of 64 GB and more, which only our own code can cause.
+    #[must_use]
+    pub fn seal(&self, salt: &[u8; SALT], bound: &[u8], plaintext: &[u8]) -> Vec<u8> {
         let (cipher, nonce) = self.cipher(salt);
         let sealed = cipher.encrypt(&nonce.into(), Payload { msg: plaintext, aad: bound });
         [salt.as_slice(), &sealed.expect("AES-GCM takes anything shorter than 64 GB")].concat()
     }
 
-    pub(crate) fn open(&self, bound: &[u8], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, RecordError> {
+    /// Opens what [`seal`](Self::seal) has sealed.
+    ///
+    /// # Errors
+    /// [`RecordError::Sealed`] for another slot, another `bound`, or a changed byte.
+    pub fn open(&self, bound: &[u8], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, RecordError> {
         let (salt, ciphertext) = sealed.split_first_chunk::<SALT>().ok_or(RecordError::Sealed)?;
         let (cipher, nonce) = self.cipher(salt);
         let opened = cipher.decrypt(&nonce.into(), Payload { msg: ciphertext, aad: bound });
@@ -122,15 +133,36 @@ impl PairSlots {
     /// A record lives for at most [`MAX_LIFETIME`](crate::MAX_LIFETIME), so most of the hour this is one slot.
     #[must_use]
     pub fn to_read(&self, now: Timestamp) -> Vec<Slot> {
-        let first = epoch(now - (crate::MAX_LIFETIME + CLOCK_SKEW));
-        let last = epoch(now + CLOCK_SKEW);
-        (first..=last).rev().map(|epoch| self.incoming(epoch)).collect()
+        epochs_to_read(now).map(|epoch| self.incoming(epoch)).collect()
+    }
+
+    /// Where I say in this epoch where I am.
+    #[must_use]
+    pub fn outgoing_presence(&self, epoch: u64) -> Slot {
+        self.labelled(b"presence", &self.me, &self.them, epoch)
+    }
+
+    /// Where the other says it: the slots to read now, as [`to_read`](Self::to_read).
+    #[must_use]
+    pub fn presence_to_read(&self, now: Timestamp) -> Vec<Slot> {
+        epochs_to_read(now).map(|epoch| self.labelled(b"presence", &self.them, &self.me, epoch)).collect()
     }
 
     fn slot(&self, from: &Did, to: &Did, epoch: u64) -> Slot {
-        let label = [b"pair".as_slice(), from.public(), to.public(), &epoch.to_be_bytes()].concat();
+        self.labelled(b"pair", from, to, epoch)
+    }
+
+    fn labelled(&self, label: &[u8], from: &Did, to: &Did, epoch: u64) -> Slot {
+        let label = [label, from.public(), to.public(), &epoch.to_be_bytes()].concat();
         Slot::derive(&self.secret, &label)
     }
+}
+
+/// The epochs in which a record can lie that lives now, the newest first.
+fn epochs_to_read(now: Timestamp) -> impl Iterator<Item = u64> {
+    let first = epoch(now - (crate::MAX_LIFETIME + CLOCK_SKEW));
+    let last = epoch(now + CLOCK_SKEW);
+    (first..=last).rev()
 }
 
 /// Which epoch it is.

@@ -1,4 +1,4 @@
-//! What a payee checks before it takes a transfer, one rule a function (spec: `docs/spec/offer.md` §5).
+//! What a payee checks before it takes a transfer, one rule a function (spec: `docs/spec/transfer.md` §5).
 
 use crate::fork::ForkProof;
 use crate::message::check_clock;

@@ -19,7 +19,7 @@ pub fn plain(text: &str) -> Cow<'_, str> {
 }
 
 /// Controls (C0, C1), line and paragraph separators, and the bidirectional controls of UAX #9.
-fn is_trick(character: char) -> bool {
+pub(crate) fn is_trick(character: char) -> bool {
     character.is_control()
         || matches!(character, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }

@@ -32,7 +32,7 @@ pub(crate) async fn contact(context: &mut Context, args: Args) -> anyhow::Result
             let wallet = context.open("contact forget").await?;
             let contact = wallet.find_contact(&who).await?;
             wallet.forget(&contact.did).await?;
-            wallet.write_marker()?;
+            wallet.write_marker().await?;
             let sentence = context.say(&Told::Forgotten { name: &contact.name });
             context.ui.print(&json!({ "event": "forgotten", "did": contact.did }), sentence);
         }
@@ -40,7 +40,7 @@ pub(crate) async fn contact(context: &mut Context, args: Args) -> anyhow::Result
             let wallet = context.open("contact limit").await?;
             let contact = wallet.find_contact(&who).await?;
             wallet.set_limit(&contact.did, limit.clone()).await?;
-            wallet.write_marker()?;
+            wallet.write_marker().await?;
             let sentence = context.say(&Told::LimitSet { name: &contact.name, limit: &limit });
             context.ui.print(&json!({ "event": "limit", "did": contact.did, "limit": limit }), sentence);
         }

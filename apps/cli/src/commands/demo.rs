@@ -29,14 +29,14 @@ pub(crate) async fn demo(context: &mut Context, args: Demo) -> anyhow::Result<Ex
     let folder = &free_folder(&args.folder)?;
     let mut story = Story { context, started: Instant::now(), step: Instant::now(), number: 0 };
     story.say(&Narration::Begin);
-    play(&mut story, folder).await?;
+    Box::pin(play(&mut story, folder)).await?;
     let (shown, took) = (folder.display().to_string(), story.started.elapsed());
     story.end(&Narration::End { folder: &shown, took });
     Ok(Exit::Done)
 }
 
 /// The folder itself, or with a number behind it: a story that was told before is not overwritten.
-fn free_folder(wanted: &Path) -> anyhow::Result<PathBuf> {
+pub(crate) fn free_folder(wanted: &Path) -> anyhow::Result<PathBuf> {
     let numbered = (2..100).map(|number| PathBuf::from(format!("{}-{number}", wanted.display())));
     let mut names = std::iter::once(wanted.to_owned()).chain(numbered);
     names.find(|name| !name.exists()).with_context(|| format!("{} to {0}-99 exist already", wanted.display()))
@@ -74,7 +74,7 @@ async fn play(story: &mut Story<'_>, folder: &Path) -> anyhow::Result<()> {
     let bootstrap = start_bootstrap(&folder.join("bootstrap"), listen, &[], false).await?;
     let address = bootstrap.status().await?.listen.first().context("the node listens")?.to_string();
     story.say(&Narration::BootstrapUp { address: &address });
-    let net = NetOptions { bootstrap: vec![address], loopback: true };
+    let net = NetOptions { bootstrap: vec![address], loopback: true, ..NetOptions::default() };
 
     let mina = make(story, folder, "Mina").await?;
     let juno = make(story, folder, "Juno").await?;
@@ -122,7 +122,7 @@ async fn make(story: &mut Story<'_>, folder: &Path, name: &str) -> anyhow::Resul
 }
 
 async fn start(wallet: Wallet, net: &NetOptions, entry: Entry) -> anyhow::Result<Agent> {
-    Ok(Agent::start(wallet, Options { net: net.clone(), entry, policy: Policy::Accept }).await?)
+    Ok(Agent::start(wallet, Options::new(net.clone(), entry, Policy::Accept)).await?)
 }
 
 /// Pairing, with both people saying yes, since both screens show the same.

@@ -1,13 +1,14 @@
 //! Events of a running peer, as sentences or as JSON.
 
+use super::content::attach;
+use super::path;
 use crate::context::Context;
 use pumasi_agent::wallet::Payment;
-use pumasi_agent::{Agent, AgentError, Change, Event, Path, Step};
+use pumasi_agent::{Agent, AgentError, Change, Event, Path, Road, RoadClosed, Step, Unreached, Way};
 use pumasi_identity::Did;
 use pumasi_ledger::TransferId;
-use pumasi_words::{PathKind, Refusal, Trouble, Warning};
+use pumasi_words::{PathKind, Refusal, RoadName, RoadTrouble, Roads, Trouble, Warning};
 use std::collections::HashMap;
-use std::time::Duration;
 
 /// Names of the contacts, for sentences.
 pub(crate) type Names = HashMap<Did, String>;
@@ -29,27 +30,69 @@ pub(crate) async fn tell(context: &mut Context, agent: &Agent, names: &Names, ev
         return Ok(());
     }
     match event {
-        Event::Step { peer, step } => {
+        Event::Step { peer, step, .. } => {
             let name = name_of(names, peer);
             let step = context.say(&words_of(*step, &name));
             context.ui.progress(step);
         }
-        Event::Connected { peer, path, took } => {
+        Event::Connected { peer, road, relay, path, took, others, report } => {
             let name = name_of(names, peer);
             let open = pumasi_words::Step::Open { name: &name, path: kind_of(path), took: *took };
             let sentence = context.say(&open);
             context.ui.say(sentence);
+            let sentence = context.say(&match relay {
+                Some(relay) => Roads::Relayed { relay },
+                None => Roads::Taken { road: name_of_road(*road) },
+            });
+            context.ui.say(sentence);
+            // Better roads that were of no use; what was only slower, or not needed, is for --json.
+            let failed = others.iter().filter(|other| !matches!(other.why, RoadClosed::Slower | RoadClosed::NotNeeded));
+            for other in failed {
+                let sentence = context.say(&Roads::Not { road: name_of_road(other.road), why: trouble_of(other.why) });
+                context.ui.say(sentence);
+            }
+            if let Some(sentence) = path::of_link(context, path, report) {
+                context.ui.say(sentence);
+            }
         }
         Event::Disconnected { peer, .. } => {
             let name = name_of(names, peer);
             let sentence = context.say(&pumasi_words::Step::Down { name: &name });
             context.ui.progress(sentence);
         }
-        Event::Unreachable { peer, reason } => {
+        Event::FellBack { peer, from, host, why } => {
+            let (name, road) = (name_of(names, peer), name_of_road(*from));
+            let sentence = context.say(&Roads::FellBack { name: &name, road, host, why: trouble_of(*why) });
+            context.ui.say(sentence);
+        }
+        Event::Met { name, .. } => {
+            let sentence = context.say(&Roads::Met { name });
+            context.ui.say(sentence);
+        }
+        Event::Unreachable { peer, why, reason, took, report, .. } => {
             tracing::info!(%reason, "not connected");
             let name = name_of(names, peer);
-            let sentence = context.say(&Trouble::NoAnswer { name: &name, waited: Duration::ZERO });
-            context.ui.progress(sentence);
+            let name = name.as_str();
+            let sentence = context.say(&match why {
+                Unreached::NoPath => {
+                    // Its own, or one that a node has offered.
+                    let offered = report.tried.iter().any(|tried| tried.way == Way::Relayed);
+                    Trouble::NoPath { name, relay_configured: offered || relay_configured(agent).await? }
+                }
+                Unreached::NotProven => Trouble::NotProven { name },
+                Unreached::Offline => Trouble::Offline,
+                _ => Trouble::NoAnswer { name, waited: *took },
+            });
+            match why {
+                Unreached::NoPath => {
+                    context.ui.say(sentence);
+                    if let Some(sentence) = path::of_failure(context, report) {
+                        context.ui.say(sentence);
+                    }
+                }
+                // Until somebody pulls the cable in again, every attempt would say so.
+                _ => context.ui.progress(sentence),
+            }
         }
         Event::Payment { id, peer, change } => payment(context, agent, names, *id, *peer, change).await?,
         Event::KeysChanged { peer } => {
@@ -101,6 +144,9 @@ async fn payment(
         _ => return Ok(()),
     };
     context.ui.say(sentence);
+    if let Change::Asked { memo, .. } | Change::Taken { memo, .. } = change {
+        attach::came(context, memo);
+    }
     Ok(())
 }
 
@@ -119,6 +165,33 @@ fn words_of(step: Step, name: &str) -> pumasi_words::Step<'_> {
         Step::Checking => pumasi_words::Step::Checking,
         Step::Securing => pumasi_words::Step::Securing,
         Step::Proving => pumasi_words::Step::Proving { name },
+    }
+}
+
+async fn relay_configured(agent: &Agent) -> anyhow::Result<bool> {
+    Ok(agent.with(|wallet| Box::pin(async move { !wallet.config().ice.turn.is_empty() })).await?)
+}
+
+fn name_of_road(road: Road) -> RoadName {
+    match road {
+        Road::Stream => RoadName::Stream,
+        Road::Endpoint => RoadName::Endpoint,
+        Road::Mailbox => RoadName::Mailbox,
+    }
+}
+
+fn trouble_of(why: RoadClosed) -> RoadTrouble {
+    match why {
+        RoadClosed::TokenNeeded => RoadTrouble::TokenNeeded,
+        RoadClosed::Busy => RoadTrouble::Busy,
+        RoadClosed::Refused => RoadTrouble::Refused,
+        RoadClosed::NotTheirs => RoadTrouble::NotTheirs,
+        RoadClosed::Unreachable => RoadTrouble::Unreachable,
+        RoadClosed::Unannounced => RoadTrouble::Unannounced,
+        RoadClosed::Gone => RoadTrouble::Gone,
+        RoadClosed::Slower => RoadTrouble::Slower,
+        RoadClosed::NotNeeded => RoadTrouble::NotNeeded,
+        _ => RoadTrouble::Silent,
     }
 }
 

@@ -286,7 +286,7 @@ async fn password(context: &mut Context) -> anyhow::Result<Exit> {
     let wallet = Wallet::open(&context.home, &old, "ledger password").await?;
     let new = context.new_password()?;
     wallet.change_password(&old, &new).await?;
-    wallet.write_marker()?;
+    wallet.write_marker().await?;
     let sentence = context.say(&Home::PasswordChanged);
     context.ui.print(&json!({ "event": "password-changed" }), sentence);
     Ok(Exit::Done)

@@ -8,7 +8,7 @@ use anyhow::anyhow;
 use pumasi_node::conf::Settings;
 use pumasi_node::json::Json;
 use pumasi_node::{CallError, Progress};
-use pumasi_words::{BitcoinNode, Exit, Lang, Say as _};
+use pumasi_words::{BitcoinNode, Exit, Lang, LightNode, Say as _};
 use serde_json::json;
 
 use crate::args::{Node, NodeAction, NodePlace};
@@ -40,6 +40,11 @@ fn settings(place: &NodePlace, more: &[String]) -> anyhow::Result<Settings> {
 async fn run(context: &mut Context, args: Node) -> anyhow::Result<Exit> {
     let mut more = args.options;
     more.extend(args.prune.map(|mib| format!("-prune={mib}")));
+    if args.light {
+        more.push("-light".to_owned());
+        more.extend(args.watch.iter().map(|what| format!("-watch={what}")));
+        more.extend(args.since.map(|height| format!("-watchsince={height}")));
+    }
     let settings = settings(&args.place, &more)?;
     let folder = settings.folder.display().to_string();
     let running = BitcoinNode::Running { network: &args.place.network, folder: &folder };
@@ -88,6 +93,7 @@ fn line(progress: &Progress, past: &[(Instant, u32)], lang: Lang) -> String {
     if left == 0 {
         return match progress.peers {
             0 => BitcoinNode::NoPeers.say(lang),
+            _ if progress.light => LightNode::Done { height: progress.height }.say(lang),
             _ => BitcoinNode::Synced { height: progress.height }.say(lang),
         };
     }
@@ -95,6 +101,9 @@ fn line(progress: &Progress, past: &[(Instant, u32)], lang: Lang) -> String {
         f64::from(progress.height.saturating_sub(*height)) / at.elapsed().as_secs_f64().max(0.5)
     });
     let time = (rate > 0.0).then(|| Duration::from_secs_f64((f64::from(left) / rate).ceil()));
+    if progress.light {
+        return LightNode::Looking { height: progress.height, headers: progress.headers, rate, left: time }.say(lang);
+    }
     BitcoinNode::Syncing { height: progress.height, headers: progress.headers, rate, left: time }.say(lang)
 }
 
@@ -102,6 +111,13 @@ fn status(context: &mut Context, place: &NodePlace) -> anyhow::Result<Exit> {
     let settings = settings(place, &[])?;
     let folder = settings.folder.display().to_string();
     let ask = |method| pumasi_node::call(&settings, method);
+    // A node of another version does not know the word: then it is a full one.
+    if let Ok(light) = ask("getlightinfo")
+        && light.get("light").is_some_and(|light| light.to_string() == "true")
+    {
+        light_status(context, place, &light, &folder);
+        return Ok(Exit::Done);
+    }
     let answers =
         ask("getblockchaininfo").and_then(|chain| Ok((chain, ask("getconnectioncount")?, ask("getmempoolinfo")?)));
     let (chain, peers, mempool) = match answers {
@@ -113,8 +129,6 @@ fn status(context: &mut Context, place: &NodePlace) -> anyhow::Result<Exit> {
         }
         Err(error) => return Err(error.into()),
     };
-    let number = |value: Option<&Json>| value.and_then(|value| value.to_string().parse::<u64>().ok()).unwrap_or(0);
-    let small = |value: Option<&Json>| u32::try_from(number(value)).unwrap_or(u32::MAX);
     let (height, headers) = (small(chain.get("blocks")), small(chain.get("headers")));
     let (peers, waiting) = (number(Some(&peers)), number(mempool.get("size")));
     let sentence = context.say(&BitcoinNode::Standing { network: &place.network, height, headers, peers, waiting });
@@ -124,4 +138,35 @@ fn status(context: &mut Context, place: &NodePlace) -> anyhow::Result<Exit> {
     });
     context.ui.print(&object, sentence);
     Ok(Exit::Done)
+}
+
+fn number(value: Option<&Json>) -> u64 {
+    value.and_then(|value| value.to_string().parse().ok()).unwrap_or(0)
+}
+
+fn small(value: Option<&Json>) -> u32 {
+    u32::try_from(number(value)).unwrap_or(u32::MAX)
+}
+
+fn light_status(context: &mut Context, place: &NodePlace, light: &Json, folder: &str) {
+    let (height, headers) = (small(light.get("scanned")), small(light.get("headers")));
+    let (peers, watched) = (number(light.get("filterpeers")), number(light.get("watched")));
+    let found = number(light.get("transactions"));
+    let balance = light.get("balance").map_or_else(String::new, Json::to_string);
+    let liars = match light.get("distrusted") {
+        Some(Json::Array(liars)) => liars.len(),
+        _ => 0,
+    };
+    let network = &place.network;
+    let standing = LightNode::Standing { network, height, headers, peers, watched, found, balance: &balance };
+    let mut sentence = context.say(&standing);
+    if liars > 0 {
+        sentence = format!("{sentence} {}", context.say(&LightNode::Liars { count: liars as u64 }));
+    }
+    let object = json!({
+        "event": "node", "running": true, "light": true, "network": network, "height": height, "headers": headers,
+        "filter_peers": peers, "watched": watched, "transactions": found, "balance": balance, "distrusted": liars,
+        "folder": folder,
+    });
+    context.ui.print(&object, sentence);
 }

@@ -29,7 +29,7 @@ pub(crate) async fn pair(context: &mut Context, args: Pair) -> anyhow::Result<Ex
         None => Pairing::WaitingForCode,
     });
     let (events, mut shown) = mpsc::channel(4);
-    let options = network.into();
+    let options: pumasi_agent::net::NetOptions = network.try_into()?;
     let pairing = async {
         match &code {
             Some(code) => pair_accept(&wallet, &options, code, name, limit.clone(), events).await,
@@ -63,7 +63,7 @@ pub(crate) async fn pair(context: &mut Context, args: Pair) -> anyhow::Result<Ex
             },
         }
     };
-    wallet.write_marker()?;
+    wallet.write_marker().await?;
     let sentence = context.say(&Pairing::Done { name: &contact.name });
     context.ui.print(&json!({ "event": "paired", "did": contact.did, "name": contact.name }), sentence);
     Ok(Exit::Done)

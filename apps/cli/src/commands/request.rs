@@ -1,5 +1,6 @@
 //! `request`: a link and a QR code that whoever pays can check.
 
+use super::content::attach;
 use super::ledger::did_of;
 use crate::args::Request;
 use crate::context::Context;
@@ -21,9 +22,12 @@ pub(crate) async fn request(context: &mut Context, args: Request) -> anyhow::Res
         None => None,
     };
     let lifetime = u64::try_from(args.expires.as_millis()).unwrap_or(u64::MAX);
-    let order = RequestOrder { to, money: args.amount.clone(), memo: args.memo, lifetime };
+    let mut memo = args.memo;
+    let Some(attached) = attach::prepare(context, &mut memo, args.attach).await? else { return Ok(Exit::Usage) };
+    let order = RequestOrder { to, money: args.amount.clone(), memo, lifetime };
     let request = wallet.request(order).await?;
-    wallet.write_marker()?;
+    wallet.write_marker().await?;
+    attached.into_iter().try_for_each(|prepared| prepared.keep(context))?;
     let link = request.to_link();
     let mut text = context.say(&Told::Requested { money: &args.amount, link: &link });
     if !args.no_qr {
@@ -35,7 +39,7 @@ pub(crate) async fn request(context: &mut Context, args: Request) -> anyhow::Res
 }
 
 /// The QR code, or why there is none.
-fn qr(context: &Context, link: &str) -> String {
+pub(super) fn qr(context: &Context, link: &str) -> String {
     let terminal = std::io::stdout().is_terminal();
     let Some(picture) = picture(link) else { return context.say(&Standing::NoQrTooLong) };
     let needed = picture.lines().next().map_or(0, |line| line.chars().count());

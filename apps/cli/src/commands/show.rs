@@ -6,7 +6,7 @@ use pumasi_agent::Wallet;
 use pumasi_agent::wallet::{Direction, Payment, State};
 use pumasi_crypto::Provider as _;
 use pumasi_identity::{Contact, Did, Trust};
-use pumasi_ledger::{Account, Part};
+use pumasi_ledger::Account;
 use pumasi_units::{Timestamp, Unit};
 use pumasi_words::{CreditLine, KeyPurpose, Label, Lang, PaymentLine, PaymentState, Refusal, Say, plain};
 use serde::Serialize;
@@ -184,7 +184,7 @@ pub(crate) fn contact(wallet: &Wallet, contact: &Contact, lang: Lang) -> String 
     lines.join("\n")
 }
 
-fn trust(trust: &Trust) -> pumasi_words::Trust {
+pub(crate) fn trust(trust: &Trust) -> pumasi_words::Trust {
     match trust {
         Trust::FirstUse { .. } => pumasi_words::Trust::FirstUse,
         Trust::Paired { .. } => pumasi_words::Trust::Paired,
@@ -236,62 +236,5 @@ pub(crate) fn finding(finding: &pumasi_ledger::Finding, lang: Lang) -> String {
 
 /// What an audit found, in the words of people.
 pub(crate) fn finding_named(finding: &pumasi_ledger::Finding, names: &Names, lang: Lang) -> String {
-    use pumasi_ledger::Finding as Found;
-    use pumasi_words::Finding as Words;
-    let name = |did: &Did| name_of(names, did);
-    match finding {
-        Found::HeadChanged => Words::HeadChanged.say(lang),
-        Found::TailMissing { expected, found } => Words::TailMissing { expected: *expected, found: *found }.say(lang),
-        Found::BeyondHead { entry, head } => Words::BeyondHead { entry: *entry, head: *head }.say(lang),
-        Found::Gap { first, last } => Words::Gap { first: *first, last: *last }.say(lang),
-        Found::Changed { entry } => Words::Changed { entry: *entry }.say(lang),
-        Found::Malformed { entry, .. } => Words::Malformed { entry: *entry }.say(lang),
-        Found::Misplaced { place, holds } => Words::Misplaced { place: *place, holds: *holds }.say(lang),
-        Found::Unlinked { entry } => Words::Unlinked { entry: *entry }.say(lang),
-        Found::OtherHead { entry } => Words::OtherHead { entry: *entry }.say(lang),
-        Found::RecordChanged { .. } => Words::RecordChanged.say(lang),
-        Found::OldCopy { head, marked, .. } => {
-            Words::OldCopy { have: head.sequence, marked: marked.sequence }.say(lang)
-        }
-        Found::MarkerChanged => Words::MarkerChanged.say(lang),
-        Found::RolledBack { witness, quoted, have, .. } => {
-            Words::RolledBack { witness: &name(witness), quoted: quoted.sequence, have: *have }.say(lang)
-        }
-        Found::Rewritten { witness, quoted, .. } => {
-            Words::Rewritten { witness: &name(witness), quoted: quoted.sequence }.say(lang)
-        }
-        Found::Fork { peer, sequence, first, second } => {
-            Words::Fork { peer: &name(peer), sequence: *sequence, first: *first, second: *second }.say(lang)
-        }
-        Found::BadSignature { entry, part, .. } => {
-            Words::BadSignature { entry: *entry, document: document(*part) }.say(lang)
-        }
-        Found::WrongSigner { entry, part, expected, found } => {
-            let (signed_by, expected) = (name(found), name(expected));
-            let document = document(*part);
-            Words::WrongSigner { entry: *entry, document, signed_by: &signed_by, expected: &expected }.say(lang)
-        }
-        Found::OtherTransfer { entry, part, .. } => {
-            Words::OtherTransfer { entry: *entry, document: document(*part) }.say(lang)
-        }
-        Found::Contradicts { entry, part, field } => {
-            Words::Contradicts { entry: *entry, document: document(*part), field }.say(lang)
-        }
-        Found::Unmatched { entry, .. } => Words::Unmatched { entry: *entry }.say(lang),
-        Found::AccountChanged { peer, unit, kept, replayed } => {
-            Words::AccountChanged { peer: &name(peer), unit, kept: *kept, replayed: *replayed }.say(lang)
-        }
-        Found::BalanceDiffers { entry, peer, unit, mine, theirs } => {
-            Words::BalanceDiffers { entry: *entry, peer: &name(peer), unit, mine: *mine, theirs: *theirs }.say(lang)
-        }
-        other => Words::Other { text: &other.to_string() }.say(lang),
-    }
-}
-
-fn document(part: Part) -> pumasi_words::Document {
-    match part {
-        Part::Result => pumasi_words::Document::Result,
-        Part::Acknowledgement => pumasi_words::Document::Acknowledgement,
-        _ => pumasi_words::Document::Transfer,
-    }
+    pumasi_words::finding(finding, &|did| name_of(names, did), lang)
 }

@@ -39,6 +39,12 @@ pub(crate) fn fields(fields: &[(Label, String)], lang: Lang) -> String {
     table(&[Align::Left; 2], filled.map(|(label, value)| vec![label.say(lang), value.clone()]))
 }
 
+/// The same, with labels that are words already.
+pub(crate) fn labelled(fields: Vec<(String, String)>) -> String {
+    let filled = fields.into_iter().filter(|(_, value)| !value.is_empty());
+    table(&[Align::Left; 2], filled.map(|(label, value)| vec![label, value]))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,10 +2,12 @@
 #![allow(dead_code, reason = "each test binary uses its own part of it")]
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "clippy does not see that this is test code")]
 
+pub(crate) mod python;
+
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Output, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
@@ -13,6 +15,9 @@ use tempfile::TempDir;
 
 /// Longer than any single step takes on a loaded machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What a line shall be, for whoever reads that it never came, and how it is known.
+pub(crate) type Wanted<'a> = (&'a str, &'a dyn Fn(&Value) -> bool);
 
 /// A process that prints JSON lines. It is killed when dropped.
 pub(crate) struct Running {
@@ -58,16 +63,56 @@ impl Running {
         }
     }
 
+    /// Waits until each of these has been seen, in whatever order, and gives the lines.
+    pub(crate) fn find_all(&self, patience: Duration, wanted: &[Wanted<'_>]) -> Vec<Value> {
+        let mut found = vec![Value::Null; wanted.len()];
+        let missing = |found: &[Value]| found.iter().position(Value::is_null);
+        let end = Instant::now() + patience;
+        while let Some(first) = missing(&found) {
+            let left = end.saturating_duration_since(Instant::now());
+            let line = self.find(left, |line| wanted.iter().any(|(_, wanted)| wanted(line)));
+            let line = line.unwrap_or_else(|| panic!("not {} within {patience:?}", wanted[first].0));
+            for ((_, wanted), found) in wanted.iter().zip(&mut found) {
+                if wanted(&line) {
+                    *found = line.clone();
+                }
+            }
+        }
+        found
+    }
+
     /// Types a line.
     pub(crate) fn type_line(&mut self, text: &str) {
         let input = self.input.as_mut().expect("stdin is piped");
         writeln!(input, "{text}").expect("the process reads what is typed");
     }
 
+    /// Nothing more is typed.
+    pub(crate) fn end_input(&mut self) {
+        self.input = None;
+    }
+
+    /// Its number.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Asks it to end, as Ctrl-C does.
+    pub(crate) fn interrupt(&self) {
+        let status = Command::new("kill").args(["-INT", &self.child.id().to_string()]).status();
+        assert!(status.is_ok_and(|status| status.success()), "the process is there to be asked");
+    }
+
     /// Ends it at once, as a power cut would.
     pub(crate) fn kill(&mut self) {
         self.child.kill().ok();
         self.child.wait().ok();
+    }
+
+    /// Asks it to end, as the system does before it shuts down.
+    pub(crate) fn terminate(&self) {
+        let asked = Command::new("kill").arg("-TERM").arg(self.child.id().to_string()).status();
+        assert!(asked.expect("kill is there").success(), "the process is not there");
     }
 
     /// Waits for its end, and gives the exit code.
@@ -98,50 +143,92 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new() -> Self {
+        Self::start(&[])
+    }
+
+    /// One whose bootstrap node is a gateway as well; with the gateway's URL.
+    pub(crate) fn with_gateway() -> (Self, String) {
+        let world = Self::start(&["--gateway", "127.0.0.1:0"]);
+        let url = world.bootstrap.wait_for("gateway")["url"].as_str().expect("a URL").to_owned();
+        (world, url)
+    }
+
+    fn start(more: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let mut command = pumasi();
         command.args(["bootstrap", "--json", "--listen", "127.0.0.1:0", "--data"]).arg(folder.path().join("bootstrap"));
+        command.args(more);
         let bootstrap = Running::start(command);
         let listening = bootstrap.wait_for("listening");
         let address = listening["addresses"][0].as_str().expect("an address").to_owned();
         Self { folder, bootstrap, address }
     }
 
+    /// Where the bootstrap node listens.
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
     pub(crate) fn folder(&self) -> PathBuf {
         self.folder.path().to_owned()
+    }
+
+    /// Somebody without an identity: for what needs none.
+    pub(crate) fn nobody(&self, name: &str) -> Person {
+        let home = self.folder.path().join(name);
+        Person { name: name.to_owned(), home, password: String::new(), address: self.address.clone(), namespace: None }
     }
 
     /// Makes an identity.
     pub(crate) fn person(&self, name: &str) -> Person {
         let home = self.folder.path().join(name);
-        let person =
-            Person {
-                name: name.to_owned(), home, password: format!("비밀번호 {name}"), address: self.address.clone()
-            };
+        let (password, address) = (format!("비밀번호 {name}"), self.address.clone());
+        let person = Person { name: name.to_owned(), home, password, address, namespace: None };
         let made = person.run(&["init", "--name", name]);
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
         person
     }
 }
 
+/// Starts a directory that wants little work for a stamp; with its URL.
+pub(crate) fn directory(folder: &Path, more: &[&str]) -> (Running, String) {
+    let mut command = pumasi();
+    command
+        .args(["discovery", "--json", "--listen", "127.0.0.1:0", "--difficulty", "8", "--data"])
+        .arg(folder)
+        .args(more);
+    let running = Running::start(command);
+    let url = running.wait_for("listening")["url"].as_str().expect("a URL").to_owned();
+    (running, url)
+}
+
 /// Someone with a folder and a password.
+#[derive(Clone)]
 pub(crate) struct Person {
     pub(crate) name: String,
     pub(crate) home: PathBuf,
     pub(crate) password: String,
-    address: String,
+    /// Where the overlay is entered.
+    pub(crate) address: String,
+    /// In which network namespace; in that of the test, and on loopback, when there is none.
+    pub(crate) namespace: Option<String>,
 }
 
 impl Person {
     /// `pumasi` for this person.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
-        let mut command = pumasi();
+        let mut command = match &self.namespace {
+            None => pumasi(),
+            Some(namespace) => pumasi_in(namespace),
+        };
         command
             .args(args)
             .env("PUMASI_HOME", &self.home)
             .env("PUMASI_PASSWORD", &self.password)
-            .env("PUMASI_BOOTSTRAP", &self.address)
-            .env("PUMASI_LOOPBACK", "true");
+            .env("PUMASI_BOOTSTRAP", &self.address);
+        if self.namespace.is_none() {
+            command.env("PUMASI_LOOPBACK", "true");
+        }
         command
     }
 
@@ -185,6 +272,14 @@ pub(crate) fn pair(inviter: &Person, accepter: &Person, limit: &str) {
 
 pub(crate) fn pumasi() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_pumasi"));
+    command.env("PUMASI_LANG", "en").env_remove("PUMASI_PASSWORD");
+    command
+}
+
+/// `pumasi` in a network namespace.
+pub(crate) fn pumasi_in(namespace: &str) -> Command {
+    let mut command = Command::new("ip");
+    command.args(["netns", "exec", namespace, env!("CARGO_BIN_EXE_pumasi")]);
     command.env("PUMASI_LANG", "en").env_remove("PUMASI_PASSWORD");
     command
 }

@@ -1,10 +1,13 @@
 //! `config.toml`: where the overlay is entered and how a way through a router is found.
 
+#[cfg(not(target_arch = "wasm32"))]
 use crate::home::{HomeError, files};
 use serde::{Deserialize, Serialize};
+#[cfg(not(target_arch = "wasm32"))]
 use std::path::Path;
 
 /// Largest configuration file, in bytes.
+#[cfg(not(target_arch = "wasm32"))]
 const MAX_CONFIG: u64 = 64 * 1024;
 
 /// The configuration of one identity. All of it is optional.
@@ -17,6 +20,61 @@ pub struct Config {
     pub ice: IceServers,
     /// What the overlay of a listening peer binds to; by default a random port on every interface.
     pub listen: Vec<String>,
+    /// Who is told where this peer is while it listens. Absent: contacts; everyone where it is a shop.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub presence: Option<Visibility>,
+    /// Gateways to the DHT, as `https:` addresses, for who is no part of it: a page. Two or more.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub gateways: Vec<String>,
+    /// Directories of shops, as `https:` addresses.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub directories: Vec<String>,
+    /// What a shop lets people do whom it does not know. Absent: nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub strangers: Option<StrangerRules>,
+}
+
+/// Who can find out where this peer is while it listens, and so reach it without a detour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Visibility {
+    /// Everyone who knows the DID: for shops.
+    Public,
+    /// Contacts; to everyone else it cannot even be told that somebody is there.
+    #[default]
+    Contacts,
+    /// Nobody. Offers come by the mailbox, or the endpoint where there is one.
+    Off,
+}
+
+/// `[strangers]`: who proves a DID that nobody here knows may become a contact that nobody has verified.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct StrangerRules {
+    /// How much each of them may owe, such as `50,000 KRW`.
+    pub limit: String,
+    /// How many of them are kept in the address book.
+    #[serde(default = "most_strangers")]
+    pub most: usize,
+    /// How many new ones an hour.
+    #[serde(default = "strangers_per_hour")]
+    pub per_hour: u32,
+}
+
+fn most_strangers() -> usize {
+    1_000
+}
+
+fn strangers_per_hour() -> u32 {
+    120
+}
+
+impl StrangerRules {
+    /// These, with this limit and the usual bounds.
+    #[must_use]
+    pub fn with_limit(limit: String) -> Self {
+        Self { limit, most: most_strangers(), per_hour: strangers_per_hour() }
+    }
 }
 
 /// STUN and TURN servers (RFC 7064, RFC 7065).
@@ -31,6 +89,8 @@ pub struct IceServers {
     pub relay_only: bool,
     /// Offer the loopback addresses too; for two identities on one machine.
     pub loopback: bool,
+    /// Use no servers that nodes of the network offer.
+    pub only_these: bool,
 }
 
 /// A TURN server and how to log on to it.
@@ -51,6 +111,7 @@ impl std::fmt::Debug for TurnEntry {
     }
 }
 
+#[cfg(not(target_arch = "wasm32"))]
 impl Config {
     /// Reads the file; an absent one is the default.
     ///

@@ -1,13 +1,19 @@
+#[cfg(not(target_arch = "wasm32"))]
 use crate::home::Holder;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+#[cfg(not(target_arch = "wasm32"))]
+use std::{io, path::Path};
 
-/// Why a folder cannot be used.
+/// Nobody says who holds a Web Lock.
+#[cfg(target_arch = "wasm32")]
+type Holder = std::convert::Infallible;
+
+/// Why a place cannot be used: a folder, or a database of the browser.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum HomeError {
-    /// Another process is writing in it.
-    #[error("the folder is in use by another process ({})", holder.as_ref().map_or_else(|| "unknown".into(), |h| format!("pid {}, {}", h.pid, h.doing)))]
+    /// Another process, or another tab, is writing in it.
+    #[error("the folder is in use by another process ({})", who(holder.as_ref()))]
     Held {
         /// Who, where it has said so.
         holder: Option<Holder>,
@@ -27,6 +33,7 @@ pub enum HomeError {
         reason: String,
     },
     /// A file is larger than it can rightly be.
+    #[cfg(not(target_arch = "wasm32"))]
     #[error("{path}: larger than {limit} bytes")]
     TooLarge {
         /// The file.
@@ -35,6 +42,7 @@ pub enum HomeError {
         limit: u64,
     },
     /// The file system refused.
+    #[cfg(not(target_arch = "wasm32"))]
     #[error("cannot {what} {path}")]
     Io {
         /// What was tried.
@@ -45,8 +53,23 @@ pub enum HomeError {
         #[source]
         source: io::Error,
     },
+    /// The browser lacks something.
+    #[cfg(target_arch = "wasm32")]
+    #[error("{0}")]
+    Browser(String),
 }
 
+#[cfg(not(target_arch = "wasm32"))]
+fn who(holder: Option<&Holder>) -> String {
+    holder.map_or_else(|| "unknown".into(), |holder| format!("pid {}, {}", holder.pid, holder.doing))
+}
+
+#[cfg(target_arch = "wasm32")]
+fn who(_: Option<&Holder>) -> &'static str {
+    "another tab"
+}
+
+#[cfg(not(target_arch = "wasm32"))]
 impl HomeError {
     pub(crate) fn io(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self + use<> {
         let path = path.to_owned();

@@ -1,22 +1,26 @@
 //! Carrying messages between a link and the bookkeeper.
 
-use super::line::{Shared, look_up};
+use super::chat::{self, Frame};
+use super::line::Shared;
 use crate::bookkeeper::{Input, Outgoing};
-use crate::event::Path;
+use crate::event::{Path, way_of};
 use futures::StreamExt as _;
 use futures::stream::FuturesOrdered;
 use pumasi_identity::SignedProfile;
 use pumasi_ledger::TransferId;
-use pumasi_rtc::{DataLink, Link, LinkSender, LinkState, PathReport};
+use pumasi_rt::{Task, TaskError};
+use pumasi_rtc::{CandidateKind, DataLink, Link, LinkSender, LinkState, PathReport};
 use pumasi_transfer::{Incoming, OpenError, Peer, open_message};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::JoinHandle;
 
 /// Messages of one link that are opened at a time. Opening a transfer is half a millisecond of RSA, and cores are many.
 const OPENING: usize = 16;
 
+/// Direct messages of one link that are being taken; more are not answered.
+const TAKING: usize = 8;
 /// How long a link may take to have room for one more message.
 const ROOM: Duration = Duration::from_secs(30);
 /// How long the last messages may take before a link is closed.
@@ -53,10 +57,24 @@ pub(crate) async fn carry(
     let mut sending = None;
     // Opened at the same time, taken in the order in which they came.
     let mut opening = FuturesOrdered::new();
+    // Direct messages: one of ours at a time waits for its answer; theirs are answered in the order in which they came.
+    let mut asks = shared.chats.link(peer.did);
+    let mut waiting = None;
+    let mut taking = FuturesOrdered::new();
+    let mut words = VecDeque::new();
     loop {
         tokio::select! {
             message = link.recv(), if opening.len() < OPENING => match message {
-                Some(bytes) => opening.push_back(open(&shared, &peer, bytes)),
+                Some(bytes) => match chat::read(&bytes) {
+                    None => opening.push_back(open(&shared, &peer, bytes)),
+                    Some(Frame::Box(sealed)) if taking.len() < TAKING => taking.push_back(shared.chats.bring(sealed)),
+                    // Who brings more than that at once hears nothing, and is not heard over this link any more.
+                    Some(Frame::Box(_)) => {}
+                    Some(Frame::Answer(answer)) => if let Some(waiting) = waiting.take() {
+                        let waiting: oneshot::Sender<Vec<u8>> = waiting;
+                        let _ = waiting.send(answer.to_vec()); // whoever asked may have given up
+                    },
+                },
                 None => {
                     while let Some(opened) = opening.next().await {
                         take(&shared, &mut peer, opened).await;
@@ -65,8 +83,21 @@ pub(crate) async fn carry(
                 }
             },
             Some(opened) = opening.next(), if !opening.is_empty() => take(&shared, &mut peer, opened).await,
+            Some(ask) = asks.recv(), if waiting.is_none() => {
+                words.push_back(chat::boxed(&ask.sealed));
+                waiting = Some(ask.answer);
+            }
+            Some(answer) = taking.next(), if !taking.is_empty() => {
+                words.push_back(chat::answer(&answer.unwrap_or_default()));
+            }
+            () = std::future::ready(()), if sending.is_none() && !words.is_empty() => {
+                let word = words.pop_front().expect("guarded");
+                sending = Some(Box::pin(hand_over(sender.clone(), None, word)));
+            }
             queued = outgoing.recv(), if sending.is_none() => match queued {
-                Some(queued) => sending = Some(Box::pin(hand_over(sender.clone(), queued))),
+                Some(Outgoing { transfer, bytes }) => {
+                    sending = Some(Box::pin(hand_over(sender.clone(), Some(transfer), bytes)));
+                }
                 // The bookkeeper let go: it could not keep up, or it has stopped.
                 None => {
                     link.close().await;
@@ -76,16 +107,22 @@ pub(crate) async fn carry(
             sent = async { sending.as_mut().expect("guarded").await }, if sending.is_some() => {
                 sending = None;
                 match sent {
-                    Ok(id) => drop(shared.inputs.send(Input::Sent { id }).await),
+                    Ok(Some(id)) => drop(shared.inputs.send(Input::Sent { id }).await),
+                    Ok(None) => {}
                     Err(reason) => return Ended { reason },
                 }
             }
             Some(command) = commands.recv() => match command {
-                ToLink::Restart(reply) => drop(reply.send(link.restart_offer().await.ok())),
+                ToLink::Restart(reply) => {
+                    let offer = if link.state() == LinkState::Down { link.restart_offer().await.ok() } else { None };
+                    let _ = reply.send(offer); // the line may have gone
+                }
                 ToLink::AcceptRestart(sdp, reply) => drop(reply.send(link.accept_restart(&sdp).await.ok())),
                 ToLink::FinishRestart(sdp) => {
                     if let Err(error) = link.finish_restart(&sdp).await {
+                        // The other side has begun anew, and knows nothing of this link any more.
                         tracing::debug!(%error, "an ICE restart was not finished");
+                        return Ended { reason: "the other side has lost the link".into() };
                     }
                 }
                 ToLink::Close(reply) => {
@@ -94,14 +131,15 @@ pub(crate) async fn carry(
                         if let Some(sending) = sending {
                             let _ = sending.await;
                         }
-                        while let Ok(queued) = outgoing.try_recv() {
-                            match hand_over(sender.clone(), queued).await {
-                                Ok(id) => drop(shared.inputs.try_send(Input::Sent { id })),
+                        while let Ok(Outgoing { transfer, bytes }) = outgoing.try_recv() {
+                            match hand_over(sender.clone(), Some(transfer), bytes).await {
+                                Ok(Some(id)) => drop(shared.inputs.try_send(Input::Sent { id })),
+                                Ok(None) => {}
                                 Err(_) => return,
                             }
                         }
                     };
-                    let _ = tokio::time::timeout(LAST_WORDS, last_words).await;
+                    let _ = pumasi_rt::timeout(LAST_WORDS, last_words).await;
                     link.close().await;
                     let _ = reply.send(());
                     return Ended { reason: "closed here".into() };
@@ -112,9 +150,13 @@ pub(crate) async fn carry(
 }
 
 /// Hands a message to the link, which takes it when there is room; or says why the link is to be let go.
-async fn hand_over(sender: LinkSender, queued: Outgoing) -> Result<TransferId, String> {
-    match tokio::time::timeout(ROOM, sender.send(queued.bytes)).await {
-        Ok(sent) => sent.map(|()| queued.transfer).map_err(|error| error.to_string()),
+async fn hand_over(
+    sender: LinkSender,
+    transfer: Option<TransferId>,
+    bytes: Vec<u8>,
+) -> Result<Option<TransferId>, String> {
+    match pumasi_rt::timeout(ROOM, sender.send(bytes)).await {
+        Ok(sent) => sent.map(|()| transfer).map_err(|error| error.to_string()),
         Err(_) => Err("the other side takes nothing any more".into()),
     }
 }
@@ -123,16 +165,16 @@ async fn hand_over(sender: LinkSender, queued: Outgoing) -> Result<TransferId, S
 type Opened = (Vec<u8>, Result<Incoming, OpenError>);
 
 /// Begins to open a message.
-fn open(shared: &Shared, peer: &Arc<Peer>, bytes: Vec<u8>) -> JoinHandle<Opened> {
+fn open(shared: &Shared, peer: &Arc<Peer>, bytes: Vec<u8>) -> Task<Opened> {
     let (keys, peer) = (shared.desk_keys.clone(), peer.clone());
-    tokio::spawn(async move {
+    pumasi_rt::spawn(async move {
         let opened = open_message(&keys, &peer, &bytes).await;
         (bytes, opened)
     })
 }
 
 /// Hands an opened message on. One under a profile that is not known is opened again under the newest.
-async fn take(shared: &Shared, peer: &mut Arc<Peer>, opened: Result<Opened, tokio::task::JoinError>) {
+async fn take(shared: &Shared, peer: &mut Arc<Peer>, opened: Result<Opened, TaskError>) {
     // A task ends without a result only when everything is shut down.
     let Ok((bytes, mut opened)) = opened else { return };
     if let Err(OpenError::UnknownProfile { wanted, .. }) = &opened
@@ -153,7 +195,7 @@ async fn take(shared: &Shared, peer: &mut Arc<Peer>, opened: Result<Opened, toki
 
 /// Takes the newest profile that the DHT has. Says whether there was one.
 async fn renew(shared: &Shared, peer: &mut Arc<Peer>) -> bool {
-    let Some(profile) = look_up(&shared.overlay, &peer.did).await else { return false };
+    let Some(profile) = shared.records.profile(&peer.did).await else { return false };
     let newest = Peer::of(&profile, true);
     let (reply, taken) = oneshot::channel();
     let input = Input::Profile { profile: Box::new(profile), reply };
@@ -178,5 +220,10 @@ pub(crate) fn path_of(report: &PathReport) -> Path {
         remote: report.remote.kind.to_string(),
         transport: report.transport.to_string(),
         relayed: report.is_relayed(),
+        way: way_of(report.way()),
+        via: [report.local, report.remote]
+            .iter()
+            .find(|end| end.kind == CandidateKind::Relay)
+            .map(|end| end.address.ip().to_string()),
     }
 }

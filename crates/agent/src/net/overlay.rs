@@ -1,11 +1,11 @@
 //! Entering the overlay, and coming back to it through peers met before.
 
+use super::ice::{Entry, NetOptions};
 use crate::error::AgentError;
-use crate::home::{HomeError, files};
+use crate::home::{Config, HomeError, files};
 use crate::wallet::Wallet;
 use pumasi_crypto::hash::hkdf_sha256;
-use pumasi_overlay::{Address, Mode, Overlay, OverlayConfig, OverlayError};
-use pumasi_rtc::{IceConfig, IcePolicy, TurnServer};
+use pumasi_overlay::{Address, Limits, Mode, Overlay, OverlayConfig, OverlayError};
 use std::path::Path;
 use std::time::Duration;
 
@@ -14,23 +14,8 @@ const MAX_PEERS: u64 = 64 * 1024;
 /// Most peers remembered.
 const REMEMBERED: usize = 64;
 
-/// Where and how the network is entered, beside what `config.toml` says.
-#[derive(Debug, Clone, Default)]
-pub struct NetOptions {
-    /// Bootstrap nodes, in place of those of the configuration.
-    pub bootstrap: Vec<String>,
-    /// Offer loopback addresses too.
-    pub loopback: bool,
-}
-
-/// How a peer takes part.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Entry {
-    /// For as long as one command takes: asks, and keeps nothing for others.
-    Client,
-    /// Reachable, and keeps records for others.
-    Server,
-}
+/// Records that a peer publishes itself: beside profile and signals, where it is, to each of its contacts.
+const OWN_RECORDS: usize = 1_024;
 
 /// Starts the overlay of a wallet and waits until it has joined.
 pub(crate) async fn enter(
@@ -39,23 +24,41 @@ pub(crate) async fn enter(
     entry: Entry,
     patience: Duration,
 ) -> Result<Overlay, AgentError> {
-    let config = wallet.config();
+    // A node of its own for each session: the overlay must not be able to tell whose it is.
+    enter_as(fresh_seed()?, wallet.folder(), wallet.config(), options, entry, patience).await
+}
+
+/// Starts a node with this key, where a folder and its configuration say, and waits until it has joined.
+pub(crate) async fn enter_as(
+    seed: [u8; 32],
+    folder: &Path,
+    config: &Config,
+    options: &NetOptions,
+    entry: Entry,
+    patience: Duration,
+) -> Result<Overlay, AgentError> {
     let named = if options.bootstrap.is_empty() { &config.bootstrap } else { &options.bootstrap };
     let bootstrap = parse_all(named)?;
-    let remembered = remembered_peers(wallet.folder())?;
-    if bootstrap.is_empty() && remembered.is_empty() {
+    let remembered = remembered_peers(folder)?;
+    let mdns = options.mdns && entry == Entry::Server;
+    if bootstrap.is_empty() && remembered.is_empty() && !mdns {
         return Err(AgentError::NoBootstrap);
     }
-    // A node of its own for each session: the overlay must not be able to tell whose it is.
-    let seed = fresh_seed()?;
     let mut overlay = match entry {
         Entry::Client => OverlayConfig::client(seed, bootstrap),
-        Entry::Server => OverlayConfig::peer(seed, bootstrap),
+        // It keeps records for others while they reach it; where they do not, they reach it over relays.
+        Entry::Server => OverlayConfig {
+            mode: Mode::Auto,
+            mdns,
+            port_mapping: options.port_mapping,
+            ..OverlayConfig::peer(seed, bootstrap)
+        },
     };
     if entry == Entry::Server && !config.listen.is_empty() {
         overlay.listen = parse_all(&config.listen)?;
     }
     overlay.known_peers = remembered;
+    overlay.limits.own_records = OWN_RECORDS;
     let overlay = Overlay::start(overlay).await?;
     if let Err(error) = overlay.join(patience).await {
         // The node would go on trying; the one who asked has to know.
@@ -65,17 +68,50 @@ pub(crate) async fn enter(
     Ok(overlay)
 }
 
-/// Starts a bootstrap node: a fixed identity and records that survive a restart. With `public_only`, private and loopback
-/// addresses that strangers name are never dialled.
+/// A node of the overlay that belongs to nobody's wallet: a bootstrap node, or a peer that helps to carry the network.
+#[derive(Debug, Clone)]
+pub struct NodeOptions {
+    /// Where it listens, as multiaddrs.
+    pub listen: Vec<String>,
+    /// Nodes to join through, beside those that it remembers.
+    pub join: Vec<String>,
+    /// Addresses under which others reach it, as its operator knows.
+    pub announce: Vec<String>,
+    /// Whether it serves.
+    pub mode: Mode,
+    /// For the internet: private and loopback addresses that strangers name are never dialled.
+    pub public_only: bool,
+    /// Whether it relays between others.
+    pub relay: bool,
+    /// Whether nodes of the local network are looked for.
+    pub mdns: bool,
+    /// Whether the router is asked to open ports.
+    pub port_mapping: bool,
+    /// What strangers can make it keep and do.
+    pub limits: Limits,
+}
+
+impl Default for NodeOptions {
+    fn default() -> Self {
+        Self {
+            listen: Vec::new(),
+            join: Vec::new(),
+            announce: Vec::new(),
+            mode: Mode::Server,
+            public_only: false,
+            relay: false,
+            mdns: false,
+            port_mapping: false,
+            limits: Limits::default(),
+        }
+    }
+}
+
+/// Starts a node with a fixed identity, and records and peers that survive a restart.
 ///
 /// # Errors
 /// [`HomeError`] for its folder, and what the overlay says.
-pub async fn start_bootstrap(
-    folder: &Path,
-    listen: Vec<String>,
-    join: &[String],
-    public_only: bool,
-) -> Result<Overlay, AgentError> {
+pub async fn start_node(folder: &Path, options: NodeOptions) -> Result<Overlay, AgentError> {
     files::create_private_folder(folder)?;
     let path = folder.join("node.seed");
     let seed = match files::read_bounded(&path, 32)? {
@@ -86,15 +122,34 @@ pub async fn start_bootstrap(
             seed
         }
     };
+    let listen = if options.mode == Mode::Client { Vec::new() } else { parse_all(&options.listen)? };
     let config = OverlayConfig {
-        listen: parse_all(&listen)?,
-        mode: Mode::Server,
-        store: Some(folder.join("records.db")),
+        listen,
+        announce: parse_all(&options.announce)?,
+        mode: options.mode,
+        store: (options.mode != Mode::Client).then(|| folder.join("records.db")),
         known_peers: remembered_peers(folder)?,
-        private_addresses: !public_only,
-        ..OverlayConfig::client(seed, parse_all(join)?)
+        private_addresses: !options.public_only,
+        relay: options.relay,
+        mdns: options.mdns,
+        port_mapping: options.port_mapping,
+        limits: options.limits,
+        ..OverlayConfig::client(seed, parse_all(&options.join)?)
     };
     Ok(Overlay::start(config).await?)
+}
+
+/// Starts a bootstrap node that offers nothing else.
+///
+/// # Errors
+/// As [`start_node`].
+pub async fn start_bootstrap(
+    folder: &Path,
+    listen: Vec<String>,
+    join: &[String],
+    public_only: bool,
+) -> Result<Overlay, AgentError> {
+    start_node(folder, NodeOptions { listen, join: join.to_vec(), public_only, ..NodeOptions::default() }).await
 }
 
 /// Keeps the peers that the overlay is connected with, as the way back when no bootstrap node is left.
@@ -124,31 +179,13 @@ fn parse_all(texts: &[String]) -> Result<Vec<Address>, AgentError> {
     texts.iter().map(parse).collect()
 }
 
-fn fresh_seed() -> Result<[u8; 32], AgentError> {
+pub(crate) fn fresh_seed() -> Result<[u8; 32], AgentError> {
     use pumasi_crypto::Provider as _;
     let mut random = [0; 32];
     pumasi_crypto::native::NativeProvider.random(&mut random)?;
     let mut seed = [0; 32];
     hkdf_sha256(b"pumasi/overlay/node/1", &random, b"", &mut seed);
     Ok(seed)
-}
-
-/// How links find their way, by the configuration.
-pub(crate) fn ice(wallet: &Wallet, options: &NetOptions) -> Result<IceConfig, AgentError> {
-    let servers = &wallet.config().ice;
-    let bad =
-        |url: &str, error: pumasi_rtc::UriError| AgentError::Address { text: url.into(), reason: error.to_string() };
-    let mut ice = IceConfig { include_loopback: options.loopback || servers.loopback, ..IceConfig::default() };
-    for url in &servers.stun {
-        ice.stun.push(url.parse().map_err(|error| bad(url, error))?);
-    }
-    for turn in &servers.turn {
-        ice.turn.push(TurnServer::new(&turn.url, &turn.username, &turn.credential).map_err(|e| bad(&turn.url, e))?);
-    }
-    if servers.relay_only {
-        ice.policy = IcePolicy::RelayOnly;
-    }
-    Ok(ice)
 }
 
 impl From<OverlayError> for AgentError {

@@ -1,7 +1,8 @@
 //! Pairing through the DHT: the machine of `pumasi-identity` over slots that both derive from the typed code.
 
-use super::mailbox::Mailbox;
-use super::overlay::{Entry, NetOptions, enter, remember_peers};
+use super::ice::{Entry, NetOptions};
+use super::overlay::{enter, remember_peers};
+use super::records::Records;
 use crate::clock;
 use crate::error::AgentError;
 use crate::wallet::Wallet;
@@ -101,7 +102,7 @@ async fn run(
 ) -> Result<Contact, PairError> {
     let overlay = enter(wallet, options, Entry::Client, JOIN).await?;
     let driver =
-        Driver { mailbox: Mailbox::new(overlay.clone()), secret: code.secret(), pairing, heard: HashMap::new() };
+        Driver { records: Records::new(overlay.clone()), secret: code.secret(), pairing, heard: HashMap::new() };
     let paired = driver.run(shown, events).await;
     if let Err(error) = remember_peers(wallet.folder(), &overlay).await {
         tracing::debug!(%error, "no peers remembered");
@@ -125,7 +126,7 @@ async fn run(
 }
 
 struct Driver {
-    mailbox: Mailbox,
+    records: Records,
     secret: Zeroizing<[u8; 32]>,
     pairing: Pairing,
     /// The record last handed to the machine, by step: what has not changed is not handed over again.
@@ -203,7 +204,7 @@ impl Driver {
         NativeProvider.random(&mut salt)?;
         // The last part first: who finds the first one finds the others there already.
         for (key, record) in pack(&self.secret, step, message, clock::now(), &salt)?.into_iter().rev() {
-            self.mailbox.put(key, record).await?;
+            self.records.put_mailbox(key, record).await?;
         }
         Ok(())
     }
@@ -214,7 +215,7 @@ impl Driver {
         loop {
             let mut found = false;
             for (part, key) in parcel.wanted() {
-                let Some(record) = self.mailbox.get(key).await? else { continue };
+                let Some(record) = self.records.mailbox(key).await? else { continue };
                 found = true;
                 match parcel.handle_record(part, &record, clock::now()) {
                     Ok(Some(message)) => return Ok(Some(message)),

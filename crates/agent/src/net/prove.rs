@@ -1,9 +1,9 @@
 //! The first words on an open channel: both sides prove their DID, bound to both DTLS certificates.
 
-use super::line::{Shared, look_up, nonce};
+use super::line::{Shared, nonce};
 use crate::clock;
+use crate::platform::PlatformProvider;
 use pumasi_crypto::Provider as _;
-use pumasi_crypto::native::NativeProvider;
 use pumasi_identity::SignedProfile;
 use pumasi_rtc::{DataLink, Link};
 use pumasi_signaling::{AUTH_WAIT, AuthConfig, AuthOutput, ChannelAuth, ChannelRole, ProfileVersion};
@@ -24,7 +24,7 @@ pub(crate) struct Proved {
 /// Proves and checks; or says why the link is closed.
 pub(crate) async fn prove(link: Link, side: Side, shared: &Shared, them: &SignedProfile) -> Result<Proved, String> {
     let patience = Duration::from_millis(AUTH_WAIT);
-    tokio::time::timeout(patience, exchange(link, side, shared, them))
+    pumasi_rt::timeout(patience, exchange(link, side, shared, them))
         .await
         .unwrap_or_else(|_| Err("the other end did not prove who it is in time".into()))
 }
@@ -46,13 +46,13 @@ async fn exchange(mut link: Link, side: Side, shared: &Shared, them: &SignedProf
             match output {
                 AuthOutput::Send(bytes) => link.send(bytes).await.map_err(|error| error.to_string())?,
                 AuthOutput::Sign(bytes) => {
-                    let signature = NativeProvider.ed25519_sign(shared.keys.did_key(), &bytes).await;
+                    let signature = PlatformProvider.ed25519_sign(shared.keys.did_key(), &bytes).await;
                     let signature = signature.map_err(|error| error.to_string())?;
                     auth.handle_signature(&signature).map_err(|error| error.to_string())?;
                 }
                 AuthOutput::Authenticated(peer) => {
                     let newer = match peer.profile.sequence > them.sequence() {
-                        true => look_up(&shared.overlay, them.did()).await,
+                        true => shared.records.profile(them.did()).await,
                         false => None,
                     };
                     return Ok(Proved { link, side, newer });

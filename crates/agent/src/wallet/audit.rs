@@ -1,10 +1,10 @@
 //! The audit's eyes: verifies each signed document with the keys that were pinned when it came.
 
-use super::{Books, Wallet, check_inhabited};
+use super::Wallet;
 use crate::error::AgentError;
-use crate::home::Lock;
+use crate::home::{Home, Place};
+use crate::platform::{Books, PlatformProvider};
 use pumasi_crypto::hash::Digest;
-use pumasi_crypto::native::NativeProvider;
 use pumasi_crypto::password::Password;
 use pumasi_identity::SignedProfile;
 use pumasi_ledger::store::Space;
@@ -12,7 +12,6 @@ use pumasi_ledger::{AuditReport, DocumentChecker, LedgerError, Part, SignedDocum
 use pumasi_transfer::message::{Bye, TransferResult};
 use pumasi_transfer::{ReceiptError, profile_of, verify_statement, verify_transfer};
 use std::collections::HashMap;
-use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 /// Most profiles that an audit keeps at a time, each of at most 8 kB.
@@ -24,10 +23,8 @@ impl Wallet {
     ///
     /// # Errors
     /// As [`Wallet::open`], but never for what is wrong with the ledger's end.
-    pub async fn open_to_audit(folder: &Path, password: &Password) -> Result<Self, AgentError> {
-        check_inhabited(folder)?;
-        let lock = Lock::take(folder, "ledger audit")?;
-        let wallet = Self::unlock(folder, password, Some(lock)).await?;
+    pub async fn open_to_audit(place: &Place, password: &Password) -> Result<Self, AgentError> {
+        let wallet = Self::unlock(Home::open(place, "ledger audit").await?, password).await?;
         match wallet.check_marker().await {
             Ok(()) | Err(AgentError::Ledger(LedgerError::Damaged(_))) => Ok(wallet), // the ledger keeps the finding
             Err(other) => Err(other),
@@ -46,7 +43,7 @@ impl Wallet {
 
 struct Checker<'a> {
     ledger: &'a Books,
-    provider: NativeProvider,
+    provider: PlatformProvider,
     /// Those that were verified a moment ago: most documents name one of few.
     profiles: Mutex<HashMap<Digest, Arc<SignedProfile>>>,
 }

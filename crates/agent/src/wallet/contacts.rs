@@ -3,13 +3,15 @@
 use super::{Wallet, keep_profile};
 use crate::clock;
 use crate::error::AgentError;
-use pumasi_identity::{Contact, Did, ProfileChange, SafetyNumber, SignedProfile, safety_number};
+use pumasi_identity::{Contact, Did, ProfileChange, SafetyNumber, SignedProfile, Trust, safety_number};
 use pumasi_ledger::Body;
 use pumasi_ledger::store::Space;
 use pumasi_units::Money;
 
 /// Longest name of a contact, in characters.
 const MAX_NAME_CHARS: usize = 64;
+/// Strangers that are looked at for one who makes room.
+const MAX_PASSED_OVER: usize = 64;
 /// Most contacts of one identity.
 const MAX_CONTACTS: usize = 10_000;
 
@@ -99,6 +101,37 @@ impl Wallet {
         Ok(contact)
     }
 
+    /// Pins a stranger who proved a DID, unverified. Of such there are at most `most`: beyond it, the oldest with whom
+    /// nothing was ever paid makes room.
+    ///
+    /// # Errors
+    /// [`AgentError::TooManyContacts`] when none makes room, and what the ledger says.
+    pub(crate) async fn meet(
+        &self,
+        profile: SignedProfile,
+        limit: Option<Money>,
+        most: usize,
+    ) -> Result<Contact, AgentError> {
+        let mut strangers: Vec<Contact> =
+            self.contacts().await?.into_iter().filter(|contact| !contact.trust.is_checked()).collect();
+        if strangers.len() >= most.min(MAX_CONTACTS) {
+            strangers.sort_by_key(|stranger| stranger.since);
+            let mut forgotten = false;
+            for stranger in strangers.iter().take(MAX_PASSED_OVER) {
+                let entries = self.ledger.find_peer(&stranger.did, 1, 2).await?;
+                if entries.iter().all(|entry| matches!(entry.body, Body::Limit { .. })) {
+                    self.forget(&stranger.did).await?;
+                    forgotten = true;
+                    break;
+                }
+            }
+            if !forgotten {
+                return Err(AgentError::TooManyContacts { limit: most });
+            }
+        }
+        self.pin(Contact::first_use(profile, clock::now()), limit).await
+    }
+
     /// Takes a newer profile of a contact.
     ///
     /// # Errors
@@ -114,6 +147,47 @@ impl Wallet {
             self.ledger.commit(tx).await?;
         }
         Ok(change)
+    }
+
+    /// The owner has been told of a contact's new keys. They stay unverified until something is compared.
+    ///
+    /// # Errors
+    /// [`AgentError::UnknownPerson`], and what the ledger says.
+    pub async fn change_seen(&self, did: &Did) -> Result<(), AgentError> {
+        let mut contact = self.known(did).await?;
+        if let Some(change) = contact.changed {
+            // Whatever was compared, was compared with the keys of before.
+            contact.trust = Trust::FirstUse { at: change.at };
+        }
+        contact.change_seen();
+        self.keep(&contact).await
+    }
+
+    /// Calls a contact by another name, of 1 to 64 characters, that nobody else has.
+    ///
+    /// # Errors
+    /// [`AgentError::Name`], [`AgentError::UnknownPerson`], and what the ledger says.
+    pub async fn rename(&self, did: &Did, name: &str) -> Result<Contact, AgentError> {
+        let name = name.trim();
+        if name.is_empty() || name.chars().count() > MAX_NAME_CHARS || name.chars().any(char::is_control) {
+            return Err(AgentError::Name { limit: MAX_NAME_CHARS });
+        }
+        let mut contact = self.known(did).await?;
+        name.clone_into(&mut contact.name);
+        contact.name = free_name(&contact, &self.contacts().await?);
+        self.keep(&contact).await?;
+        Ok(contact)
+    }
+
+    async fn known(&self, did: &Did) -> Result<Contact, AgentError> {
+        self.contact(did).await?.ok_or_else(|| AgentError::UnknownPerson(did.to_string()))
+    }
+
+    async fn keep(&self, contact: &Contact) -> Result<(), AgentError> {
+        let mut tx = self.ledger.begin().await?;
+        tx.put(Space::Contact, contact.did.public(), contact)?;
+        self.ledger.commit(tx).await?;
+        Ok(())
     }
 
     /// Marks a contact as verified: both have compared the safety number.

@@ -8,6 +8,7 @@ mod copies;
 mod create;
 mod payments;
 mod secrets;
+mod trust;
 
 pub use contacts::Found;
 pub use create::NewIdentity;
@@ -15,50 +16,44 @@ pub use payments::{Direction, Payment, State};
 
 use crate::clock;
 use crate::error::AgentError;
-use crate::home::{Config, HomeError, Lock, files};
-use pumasi_crypto::native::NativeProvider;
+use crate::home::{Config, Home, Place};
+use crate::platform::PlatformProvider;
 use pumasi_crypto::password::Password;
-use pumasi_identity::{Did, PrivateKeys, ProfileDraft, SignedProfile};
+use pumasi_identity::{Did, PrivateKeys, ProfileDraft, Service, SignedProfile};
+use pumasi_ledger::Ledger;
 use pumasi_ledger::store::Space;
-use pumasi_ledger::{HeadMarker, Ledger};
-use pumasi_store::SqliteStore;
 use pumasi_units::Millis;
-use std::path::{Path, PathBuf};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+#[cfg(not(target_arch = "wasm32"))]
+use std::path::Path;
 
-/// The ledger as it is on this machine.
-pub type Books = Ledger<SqliteStore, NativeProvider>;
+pub use crate::platform::Books;
 
 const DAY: Millis = 24 * 60 * 60 * 1_000;
 /// For how long a profile is signed.
 const PROFILE_LIFETIME: Millis = 60 * DAY;
 /// A profile with less than this left is signed anew.
 const PROFILE_RENEWAL: Millis = 30 * DAY;
-/// The file of the head marker.
-const MARKER: &str = "head";
-/// Largest head marker, in bytes.
-const MAX_MARKER: u64 = 4 * 1024;
 
 /// An open identity.
 pub struct Wallet {
-    folder: PathBuf,
-    /// Absent when it was opened for reading, beside a process that writes.
-    lock: Option<Lock>,
+    home: Home,
     config: Config,
-    provider: NativeProvider,
-    keys: PrivateKeys<NativeProvider>,
+    provider: PlatformProvider,
+    keys: PrivateKeys<PlatformProvider>,
     profile: SignedProfile,
     ledger: Books,
 }
 
 impl Wallet {
-    /// Opens the identity of a folder for writing; `doing` is told to whoever wants the folder meanwhile.
+    /// Opens the identity of a place for writing; `doing` is told to whoever wants the place meanwhile.
     ///
     /// # Errors
-    /// [`HomeError::Empty`], [`HomeError::Held`], [`AgentError::WrongPassword`], and what the ledger says.
-    pub async fn open(folder: &Path, password: &Password, doing: &str) -> Result<Self, AgentError> {
-        check_inhabited(folder)?;
-        let lock = Lock::take(folder, doing)?;
-        let mut wallet = Self::unlock(folder, password, Some(lock)).await?;
+    /// [`HomeError::Empty`](crate::home::HomeError::Empty), [`HomeError::Held`](crate::home::HomeError::Held),
+    /// [`AgentError::WrongPassword`], and what the ledger says.
+    pub async fn open(place: &Place, password: &Password, doing: &str) -> Result<Self, AgentError> {
+        let mut wallet = Self::unlock(Home::open(place, doing).await?, password).await?;
         wallet.check_marker().await?;
         wallet.renew_profile().await?;
         Ok(wallet)
@@ -67,29 +62,28 @@ impl Wallet {
     /// Opens it for reading only. Another process may be writing.
     ///
     /// # Errors
-    /// As [`Wallet::open`], but never [`HomeError::Held`].
-    pub async fn open_read_only(folder: &Path, password: &Password) -> Result<Self, AgentError> {
-        check_inhabited(folder)?;
-        Self::unlock(folder, password, None).await
+    /// As [`Wallet::open`], but never [`HomeError::Held`](crate::home::HomeError::Held).
+    #[cfg(not(target_arch = "wasm32"))]
+    pub async fn open_read_only(place: &Place, password: &Password) -> Result<Self, AgentError> {
+        Self::unlock(Home::read_only(place)?, password).await
     }
 
-    async fn unlock(folder: &Path, password: &Password, lock: Option<Lock>) -> Result<Self, AgentError> {
-        let config = Config::read(folder)?;
-        let provider = NativeProvider;
-        let path = folder.join("ledger.db");
-        let store = if lock.is_some() { SqliteStore::open(&path) } else { SqliteStore::open_read_only(&path) };
-        let files = secrets::read_keys(folder)?;
+    async fn unlock(home: Home, password: &Password) -> Result<Self, AgentError> {
+        let config = home.config().await?;
+        let provider = PlatformProvider;
+        let store = home.store().await?;
+        let files = home.read_keys().await?;
         // Two slow derivations, one for the keys and one for the ledger; the machine has more than one core.
         let opening = {
-            let (store, password) = (store?, password.clone());
-            tokio::spawn(async move { Ledger::open(store, provider, &password).await })
+            let password = password.clone();
+            pumasi_rt::spawn(async move { Ledger::open(store, provider, &password).await })
         };
         let mut keys = files.unlock(&provider, password).await;
         let ledger = opening.await.expect("opening a ledger does not panic")?;
-        if lock.is_some() {
-            secrets::finish_password_change(folder, &ledger, password).await?;
+        if home.is_writable() {
+            secrets::finish_password_change(&home, &ledger, password).await?;
             if keys.is_err() {
-                keys = secrets::read_keys(folder)?.unlock(&provider, password).await;
+                keys = home.read_keys().await?.unlock(&provider, password).await;
             }
         }
         let keys = keys?;
@@ -100,7 +94,7 @@ impl Wallet {
         if ledger.owner() != *keys.did() {
             return Err(AgentError::OtherOwner { ledger: ledger.owner(), keys: *keys.did() });
         }
-        Ok(Self { folder: folder.to_owned(), lock, config, provider, keys, profile, ledger })
+        Ok(Self { home, config, provider, keys, profile, ledger })
     }
 
     /// Who this is.
@@ -117,13 +111,13 @@ impl Wallet {
 
     /// The private keys, as handles.
     #[must_use]
-    pub fn keys(&self) -> &PrivateKeys<NativeProvider> {
+    pub fn keys(&self) -> &PrivateKeys<PlatformProvider> {
         &self.keys
     }
 
     /// The platform's cryptography.
     #[must_use]
-    pub fn provider(&self) -> &NativeProvider {
+    pub fn provider(&self) -> &PlatformProvider {
         &self.provider
     }
 
@@ -133,7 +127,7 @@ impl Wallet {
         &self.ledger
     }
 
-    /// The configuration, as it was when the folder was opened.
+    /// The configuration, as it was when the wallet was opened.
     #[must_use]
     pub fn config(&self) -> &Config {
         &self.config
@@ -141,25 +135,37 @@ impl Wallet {
 
     /// The folder.
     #[must_use]
+    #[cfg(not(target_arch = "wasm32"))]
     pub fn folder(&self) -> &Path {
-        &self.folder
+        self.home.folder()
+    }
+
+    /// The database.
+    #[must_use]
+    #[cfg(target_arch = "wasm32")]
+    pub fn place(&self) -> &Place {
+        self.home.place()
     }
 
     /// Whether it can be written.
     #[must_use]
     pub fn is_writable(&self) -> bool {
-        self.lock.is_some()
+        self.home.is_writable()
     }
 
     /// Signs the next profile and keeps it, together with the one before as evidence for what that one signed.
     pub(crate) async fn sign_profile(&mut self, name: Option<String>) -> Result<(), AgentError> {
+        self.sign(name, self.profile.services().to_vec()).await
+    }
+
+    async fn sign(&mut self, name: Option<String>, services: Vec<Service>) -> Result<(), AgentError> {
         let now = clock::now();
         let draft = ProfileDraft {
             sequence: self.profile.sequence() + 1,
             created: now,
             expires: now + PROFILE_LIFETIME,
             name,
-            services: self.profile.services().to_vec(),
+            services,
         };
         let profile = SignedProfile::sign(&self.provider, &self.keys, draft).await?;
         let mut tx = self.ledger.begin().await?;
@@ -167,6 +173,48 @@ impl Wallet {
         self.ledger.commit(tx).await?;
         self.profile = profile;
         Ok(())
+    }
+
+    /// Takes another configuration.
+    ///
+    /// # Errors
+    /// What the place says; the configuration is as it was.
+    pub async fn set_config(&mut self, config: Config) -> Result<(), AgentError> {
+        self.home.write_config(&config).await?;
+        self.config = config;
+        Ok(())
+    }
+
+    /// A choice of the owner, kept in the ledger's store under a name.
+    ///
+    /// # Errors
+    /// What the ledger says.
+    pub async fn setting<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, AgentError> {
+        Ok(self.ledger.get(Space::Setting, name.as_bytes()).await?)
+    }
+
+    /// Keeps a choice of the owner.
+    ///
+    /// # Errors
+    /// What the ledger says.
+    pub async fn set_setting<T: Serialize>(&self, name: &str, value: &T) -> Result<(), AgentError> {
+        let mut tx = self.ledger.begin().await?;
+        tx.put(Space::Setting, name.as_bytes(), value)?;
+        self.ledger.commit(tx).await?;
+        Ok(())
+    }
+
+    /// Publishes where others find something of mine: signs a profile with exactly these services, if it has others now.
+    /// Says whether it had.
+    ///
+    /// # Errors
+    /// [`AgentError::Profile`] when one is out of bounds, and what the ledger says.
+    pub async fn set_services(&mut self, services: Vec<Service>) -> Result<bool, AgentError> {
+        if self.profile.services() == services {
+            return Ok(false);
+        }
+        self.sign(self.profile.name().map(str::to_owned), services).await?;
+        Ok(true)
     }
 
     async fn renew_profile(&mut self) -> Result<(), AgentError> {
@@ -178,7 +226,7 @@ impl Wallet {
 
     /// Refuses a ledger that was put back from an older copy without saying so.
     async fn check_marker(&self) -> Result<(), AgentError> {
-        match read_marker(&self.folder)? {
+        match self.home.read_marker().await? {
             Some(marker) => Ok(self.ledger.check_marker(&marker).await?),
             None => Ok(()),
         }
@@ -187,21 +235,13 @@ impl Wallet {
     /// Writes the head marker beside the ledger. It may lag behind; it must never be ahead.
     ///
     /// # Errors
-    /// [`HomeError::Io`].
-    pub fn write_marker(&self) -> Result<(), AgentError> {
-        if self.lock.is_some() {
-            let marker = serde_json::to_vec(&self.ledger.marker()).expect("a marker is plain data");
-            files::write_private(&self.folder.join(MARKER), &marker)?;
+    /// What the place says.
+    pub async fn write_marker(&self) -> Result<(), AgentError> {
+        if self.home.is_writable() {
+            self.home.write_marker(&self.ledger.marker()).await?;
         }
         Ok(())
     }
-}
-
-/// The head marker of a folder, where there is one.
-fn read_marker(folder: &Path) -> Result<Option<HeadMarker>, HomeError> {
-    let path = folder.join(MARKER);
-    let Some(bytes) = files::read_bounded(&path, MAX_MARKER)? else { return Ok(None) };
-    serde_json::from_slice(&bytes).map(Some).map_err(|error| HomeError::Config { path, reason: error.to_string() })
 }
 
 /// Keeps a profile twice: as the newest of its DID, and as evidence under its digest.
@@ -209,8 +249,4 @@ pub(crate) fn keep_profile(tx: &mut pumasi_ledger::Tx, profile: &SignedProfile) 
     tx.put(Space::Profile, profile.did().public(), profile)?;
     tx.put(Space::Document, &profile.digest().0, profile)?;
     Ok(())
-}
-
-fn check_inhabited(folder: &Path) -> Result<(), HomeError> {
-    if folder.join("ledger.db").exists() { Ok(()) } else { Err(HomeError::Empty(folder.to_owned())) }
 }

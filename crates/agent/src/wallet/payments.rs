@@ -3,7 +3,7 @@
 use super::Wallet;
 use crate::clock;
 use crate::error::AgentError;
-use pumasi_crypto::native::NativeProvider;
+use crate::platform::PlatformProvider;
 use pumasi_identity::{Did, SignedProfile};
 use pumasi_ledger::store::{MAX_PAGE, Space};
 use pumasi_ledger::{Body, Entry, TransferId};
@@ -80,12 +80,12 @@ pub struct Payment {
 
 impl Wallet {
     /// The keys as the transfer machines take them.
-    pub(crate) fn desk_keys(&self) -> Keys<NativeProvider> {
+    pub(crate) fn desk_keys(&self) -> Keys<PlatformProvider> {
         Keys::new(self.provider, &self.keys, self.profile.digest())
     }
 
     /// Everything that is under way.
-    pub(crate) async fn load_desk(&self, policy: Policy) -> Result<Desk<NativeProvider>, AgentError> {
+    pub(crate) async fn load_desk(&self, policy: Policy) -> Result<Desk<PlatformProvider>, AgentError> {
         let mut tx = self.ledger.begin().await?;
         let books = LedgerBooks { ledger: &self.ledger, tx: &mut tx };
         Ok(Desk::load(self.desk_keys(), policy, &books).await?)
@@ -98,19 +98,7 @@ impl Wallet {
     pub async fn pending(&self) -> Result<Vec<Payment>, AgentError> {
         let desk = self.load_desk(Policy::Ask).await?;
         let mut payments: Vec<Payment> = desk.payers().map(|payer| Payment::of_payer(payer.record())).collect();
-        for payee in desk.payees() {
-            if let (offer, Some(PayeeState::Received { at, .. })) = (payee.offer(), payee.state()) {
-                payments.push(Payment {
-                    id: offer.id,
-                    direction: Direction::In,
-                    peer: offer.peer,
-                    money: offer.money.clone(),
-                    memo: offer.memo.clone(),
-                    at: *at,
-                    state: State::Received,
-                });
-            }
-        }
+        payments.extend(waiting(&desk));
         payments.sort_by_key(|payment| payment.at);
         Ok(payments)
     }
@@ -165,6 +153,52 @@ impl Wallet {
             }
         }
         self.payment(&found.ok_or_else(unknown)?).await
+    }
+
+    /// Payments, the newest first: with everyone or with one person, older than one of them, at most `limit`. Says also
+    /// whether there are older ones.
+    ///
+    /// # Errors
+    /// [`AgentError::UnknownPayment`] when there is none to begin before, and what the ledger says.
+    pub async fn history(
+        &self,
+        with: Option<&Did>,
+        before: Option<&TransferId>,
+        limit: usize,
+    ) -> Result<(Vec<Payment>, bool), AgentError> {
+        let desk = self.load_desk(Policy::Ask).await?;
+        let mut tx = self.ledger.begin().await?;
+        let mut end = self.ledger.head().sequence;
+        let mut payments = Vec::new();
+        match before {
+            Some(id) => {
+                let first = self.ledger.find_transfer(id).await?.into_iter().next();
+                let first = first.ok_or_else(|| AgentError::UnknownPayment(id.to_string()))?;
+                end = first.sequence.saturating_sub(1);
+            }
+            // What waits for a decision has no entry yet.
+            None => payments.extend(waiting(&desk).filter(|payment| with.is_none_or(|peer| payment.peer == *peer))),
+        }
+        payments.sort_by_key(|payment| std::cmp::Reverse(payment.at));
+        while end > 0 {
+            let from = end.saturating_sub(u64::from(MAX_PAGE) - 1).max(1);
+            let count = u32::try_from(end - from + 1).expect("at most a page");
+            let page = self.ledger.entries(from, count).await?;
+            for entry in page.iter().rev() {
+                let Some(id) = opened(&entry.body) else { continue };
+                if with.is_some_and(|peer| entry.body.peer() != Some(peer)) {
+                    continue;
+                }
+                if payments.len() >= limit {
+                    return Ok((payments, true));
+                }
+                let record = desk.record(&LedgerBooks { ledger: &self.ledger, tx: &mut tx }, &id).await?;
+                let entries = self.ledger.find_transfer(&id).await?;
+                payments.extend(Payment::of_entries(&entries, record.as_ref()));
+            }
+            end = from - 1;
+        }
+        Ok((payments, false))
     }
 
     /// The payment with this id.
@@ -237,6 +271,22 @@ impl Wallet {
         }
         Ok((receipt, proven))
     }
+}
+
+/// Payments to me that wait for a decision.
+fn waiting(desk: &Desk<PlatformProvider>) -> impl Iterator<Item = Payment> {
+    desk.payees().filter_map(|payee| match (payee.offer(), payee.state()) {
+        (offer, Some(PayeeState::Received { at, .. })) => Some(Payment {
+            id: offer.id,
+            direction: Direction::In,
+            peer: offer.peer,
+            money: offer.money.clone(),
+            memo: offer.memo.clone(),
+            at: *at,
+            state: State::Received,
+        }),
+        _ => None,
+    })
 }
 
 /// The transfer that an entry is the first about.

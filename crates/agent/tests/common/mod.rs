@@ -5,12 +5,14 @@
 use pumasi_agent::home::Config;
 use pumasi_agent::net::{Entry, NetOptions, PairEvent, pair_accept, pair_invite, start_bootstrap};
 use pumasi_agent::wallet::NewIdentity;
-use pumasi_agent::{Agent, Change, Event, Options, Wallet};
+use pumasi_agent::{Agent, Change, Event, Options, Wallet, now};
 use pumasi_crypto::password::Password;
+use pumasi_identity::Did;
 use pumasi_identity::pairing::PairingCode;
 use pumasi_ledger::TransferId;
 use pumasi_overlay::Overlay;
 use pumasi_transfer::Policy;
+use pumasi_trust::{Claim, Lie, ProvenLie, Vouch};
 use pumasi_units::Money;
 use std::path::Path;
 use std::time::Duration;
@@ -24,7 +26,7 @@ pub(crate) async fn bootstrap(folder: &Path) -> (Overlay, NetOptions) {
     let listen = vec!["/ip4/127.0.0.1/tcp/0".to_owned(), "/ip4/127.0.0.1/udp/0/quic-v1".to_owned()];
     let overlay = start_bootstrap(&folder.join("bootstrap"), listen, &[], false).await.unwrap();
     let address = overlay.status().await.unwrap().listen[0].to_string();
-    (overlay, NetOptions { bootstrap: vec![address], loopback: true })
+    (overlay, NetOptions { bootstrap: vec![address], loopback: true, ..NetOptions::default() })
 }
 
 pub(crate) async fn person(folder: &Path, name: &str) -> Wallet {
@@ -65,7 +67,7 @@ pub(crate) async fn pair(net: &NetOptions, inviter: &Wallet, accepter: &Wallet, 
 }
 
 pub(crate) async fn start(wallet: Wallet, net: &NetOptions, entry: Entry) -> Agent {
-    Agent::start(wallet, Options { net: net.clone(), entry, policy: Policy::Accept }).await.unwrap()
+    Agent::start(wallet, Options::new(net.clone(), entry, Policy::Accept)).await.unwrap()
 }
 
 /// Waits for a change of a payment that fits.
@@ -83,4 +85,16 @@ pub(crate) async fn wait_for(
         }
     };
     tokio::time::timeout(PATIENCE, found).await.expect("the change comes in time")
+}
+
+/// A proof that somebody lied: to one reader this, to the other that, with one sequence.
+pub(crate) async fn lie_of(liar: &Wallet, about: Did) -> ProvenLie {
+    let sign = |claim| {
+        let (from, made) = (liar.did(), now());
+        let (claims, expires) = (vec![claim], made + 60 * 60 * 1_000);
+        let vouch = Vouch { from, about, claims, note: None, sequence: 7, created: made, expires };
+        vouch.sign(liar.provider(), liar.keys().did_key(), 16)
+    };
+    let (one, other) = (sign(Claim::Person).await.unwrap(), sign(Claim::PaidWell).await.unwrap());
+    Lie::of_statements(liar.did(), one.as_str(), other.as_str()).unwrap()
 }

@@ -9,7 +9,7 @@
 //! | 6 not in the mempool | [`checks::check_not_in_mempool`] |
 //! | 7 not in the chain | [`checks::check_not_in_chain`] |
 //! | 8 no double spend | [`checks::find_conflicts`], then [`Acceptance::check_replacement`] |
-//! | 9 inputs that are unconfirmed themselves | [`checks::find_coins`], then [`Acceptance::check_family`] |
+//! | 9 inputs that are unconfirmed themselves | [`checks::find_coins`], then [`Acceptance::check_cluster`] |
 //! | 10 coinbase maturity, 12 inputs not below outputs | [`checks::check_inputs`], each a rule of `pumasi_chain::transaction` |
 //! | 11 inputs exist and are unspent | [`checks::find_coins`] |
 //! | 13 scripts | [`checks::check_policy_scripts`], [`checks::check_consensus_scripts`] |
@@ -37,6 +37,9 @@ use crate::{
     ChainContext, FeeRate, Mempool, Rejected,
     entry::{Admission, Slot},
 };
+
+/// The reason when a cluster would exceed `-limitclustercount` or `-limitclustersize`.
+const TOO_LARGE_CLUSTER: &str = "too-large-cluster";
 
 /// How a transaction is to be taken.
 #[derive(Clone, Copy, Debug, Default)]
@@ -112,8 +115,6 @@ struct Rules {
     allow_replacement: bool,
     /// Whether a version 3 transaction may push out its only sibling.
     allow_sibling_eviction: bool,
-    /// Whether one small child more than the limit is let in.
-    allow_carve_out: bool,
     /// Whether the caller limits the mempool afterwards.
     package_submission: bool,
     /// Whether fees are judged over the whole package, by the caller.
@@ -127,34 +128,22 @@ impl Rules {
         test_only: false,
         allow_replacement: true,
         allow_sibling_eviction: true,
-        allow_carve_out: true,
         package_submission: false,
         package_feerates: false,
         max_feerate: None,
     };
 
-    const PACKAGE_TEST: Self = Self {
-        test_only: true,
-        allow_replacement: false,
-        allow_sibling_eviction: false,
-        allow_carve_out: false,
-        ..Self::SINGLE
-    };
+    const PACKAGE_TEST: Self =
+        Self { test_only: true, allow_replacement: false, allow_sibling_eviction: false, ..Self::SINGLE };
 
-    const PACKAGE: Self = Self {
-        allow_sibling_eviction: false,
-        allow_carve_out: false,
-        package_submission: true,
-        package_feerates: true,
-        ..Self::SINGLE
-    };
+    const PACKAGE: Self =
+        Self { allow_sibling_eviction: false, package_submission: true, package_feerates: true, ..Self::SINGLE };
 
     /// For one transaction of a package by itself.
     const fn single_in_package(self) -> Self {
         Self {
             allow_replacement: true,
             allow_sibling_eviction: true,
-            allow_carve_out: false,
             package_submission: true,
             package_feerates: false,
             bypass_limits: false,

@@ -9,10 +9,12 @@ use bitcoin::{OutPoint, Transaction, TxOut, Wtxid};
 use pumasi_chain::TxResult;
 use pumasi_script::PrecomputedTx;
 
-use super::{Acceptance, Accepted, Candidate, Rules, checks};
+use super::{Acceptance, Accepted, Candidate, Rules, TOO_LARGE_CLUSTER, checks};
 use crate::{
-    ChainContext, Family, FeeRate, Mempool, PackageRejectKind, PackageRejected, Rejected, RemovalReason, entry::Slot,
+    ChainContext, Family, FeeRate, Mempool, PackageRejectKind, PackageRejected, Rejected, RemovalReason,
+    entry::{Admission, Slot},
     policy,
+    pool::clusters::{Outlook, TooLarge},
 };
 
 /// What became of one transaction of a package.
@@ -198,8 +200,8 @@ impl Acceptance<'_> {
         let wtxids: Vec<Wtxid> = candidates.iter().map(|candidate| candidate.wtxid).collect();
         self.check_package_feerate(total, &wtxids)?;
         let policy = |rejected| Box::new(PackageResult::rejected(rejected));
-        self.check_package_limits(&candidates, total).map_err(policy)?;
         let replaced = self.check_package_replacement(&candidates, total).map_err(policy)?;
+        self.check_clusters(&candidates, &replaced).map_err(policy)?;
         self.check_dust_all(&candidates)?;
         self.check_scripts_all(&candidates)?;
         let mut accepted = self.all_accepted(&candidates, total, &wtxids);
@@ -244,31 +246,10 @@ impl Acceptance<'_> {
         })
     }
 
-    /// The package as if it were one transaction: simpler than to count each family, and never too generous.
-    fn check_package_limits(&self, candidates: &[Candidate], total: Family) -> Result<(), PackageRejected> {
-        let limits = self.pool.config.limits;
-        let count = candidates.len() as u64;
-        let refuse = |debug| Err(PackageRejected::policy("package-mempool-limits").because(debug));
-        let size = total.vsize;
-        for (limit, name) in [(limits.ancestor_count, "ancestor"), (limits.descendant_count, "descendant")] {
-            if count > limit {
-                return refuse(format!("package count {count} exceeds {name} count limit [limit: {limit}]"));
-            }
-        }
-        for (limit, name) in [(limits.ancestor_size_vbytes, "ancestor"), (limits.descendant_size_vbytes, "descendant")]
-        {
-            if size > limit {
-                return refuse(format!("package size {size} exceeds {name} size limit [limit: {limit}]"));
-            }
-        }
-        let parents: BTreeSet<Slot> =
-            candidates.iter().flat_map(|candidate| self.pool.table.parents_of(&candidate.tx)).collect();
-        match self.pool.table.ancestors_within(&parents, count, size, &limits) {
-            Ok(_) => Ok(()),
-            // Each transaction by itself may have been within the limits.
-            Err(debug) if debug.starts_with("too many unconfirmed parents") => refuse(debug),
-            Err(debug) => refuse(format!("possibly {debug}")),
-        }
+    /// Whether the clusters that would come about are small enough.
+    fn check_clusters(&self, candidates: &[Candidate], replaced: &BTreeSet<Slot>) -> Result<Outlook, PackageRejected> {
+        let new: Vec<&Admission> = candidates.iter().map(Candidate::admission).collect();
+        self.pool.outlook(&new, replaced).map_err(|TooLarge| PackageRejected::policy(TOO_LARGE_CLUSTER))
     }
 
     /// What the package would replace: a parent and a child together, when they pay for it.
@@ -298,7 +279,8 @@ impl Acceptance<'_> {
             let debug = format!("package feerate {package_feerate} <= parent feerate is {parent_feerate}");
             return Err(refuse("package feerate is less than or equal to parent feerate").because(debug));
         }
-        policy::check_diagram(self.pool, &replaced, total).map_err(|debug| refuse(&debug))?;
+        let outlook = self.check_clusters(candidates, &replaced)?;
+        policy::check_diagram(outlook).map_err(|debug| refuse(&debug))?;
         Ok(replaced)
     }
 

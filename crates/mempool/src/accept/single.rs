@@ -6,16 +6,14 @@ use bitcoin::Transaction;
 use pumasi_chain::TxResult;
 use pumasi_script::{Flags, PrecomputedTx, transaction_sigop_cost};
 
+use super::TOO_LARGE_CLUSTER;
 use super::{Acceptance, Accepted, Candidate, checks};
 use crate::{
-    Limits, Rejected, RemovalReason,
+    Rejected, RemovalReason,
     entry::{Admission, Slot},
     policy,
+    pool::clusters::TooLarge,
 };
-
-/// The largest child, in virtual bytes, that may exceed the limits of its only ancestor by one: two parties who
-/// distrust each other can then each raise the fee of what they share.
-const EXTRA_DESCENDANT_TX_SIZE_LIMIT: i64 = 10_000;
 
 impl Acceptance<'_> {
     pub(super) fn accept_single(&mut self, tx: Arc<Transaction>) -> Result<Accepted, Rejected> {
@@ -27,6 +25,8 @@ impl Acceptance<'_> {
     fn try_single(&mut self, candidate: &mut Candidate) -> Result<Accepted, Rejected> {
         self.pre_check(candidate)?;
         let replaced = self.check_replacement(candidate)?;
+        self.check_cluster(candidate, &replaced)?;
+        self.check_disjoint(candidate)?;
         checks::check_max_feerate(candidate.feerate(), self.rules.max_feerate)?;
         if self.pool.config.require_standard && !self.rules.bypass_limits {
             let package = [(candidate.txid, &*candidate.tx)];
@@ -75,9 +75,18 @@ impl Acceptance<'_> {
         if !rules.bypass_limits && !rules.package_feerates {
             checks::check_feerate(pool, admission.modified_fee(), admission.vsize, self.now)?;
         }
-        self.check_family(candidate)?;
-        self.check_truc(candidate)?;
-        policy::check_disjoint(pool, candidate.txid, &candidate.ancestors, &candidate.conflicts)
+        candidate.ancestors = pool.table.ancestors(pool.table.parents_of(&candidate.tx));
+        self.check_truc(candidate)
+    }
+
+    /// Step 9: the unconfirmed relatives, and whether they may be one more.
+    fn check_cluster(&self, candidate: &Candidate, replaced: &BTreeSet<Slot>) -> Result<(), Rejected> {
+        let outlook = self.pool.outlook(&[candidate.admission()], replaced);
+        outlook.map(drop).map_err(|TooLarge| Rejected::new(TxResult::MempoolPolicy, TOO_LARGE_CLUSTER))
+    }
+
+    fn check_disjoint(&self, candidate: &Candidate) -> Result<(), Rejected> {
+        policy::check_disjoint(self.pool, candidate.txid, &candidate.ancestors, &candidate.conflicts)
             .map_err(|debug| Rejected::new(TxResult::Consensus, "bad-txns-spends-conflicting-tx").because(debug))
     }
 
@@ -90,6 +99,7 @@ impl Acceptance<'_> {
             fee,
             fee_delta: self.pool.delta(&candidate.txid),
             weight,
+            adjusted_weight: policy::adjusted_weight(weight, sigop_cost, self.pool.config.bytes_per_sigop),
             sigop_cost,
             vsize: policy::virtual_size(weight, sigop_cost, self.pool.config.bytes_per_sigop),
             time: self.now,
@@ -98,35 +108,6 @@ impl Acceptance<'_> {
             sequence: if self.rules.bypass_limits { 0 } else { self.pool.sequence() },
             spends_coinbase: candidate.coins.iter().any(|coin| coin.coinbase),
         }
-    }
-
-    /// Step 9: the unconfirmed ancestors, and whether they may have one descendant more.
-    fn check_family(&self, candidate: &mut Candidate) -> Result<(), Rejected> {
-        let (table, vsize) = (&self.pool.table, candidate.admission().vsize);
-        let parents = table.parents_of(&candidate.tx);
-        let mut limits = self.pool.config.limits;
-        // A single conflict leaves as this one comes, together with its descendants.
-        if let [conflict] = candidate.conflicts.iter().copied().collect::<Vec<_>>()[..] {
-            let family = table[conflict].descendants().vsize;
-            limits.descendant_count = limits.descendant_count.saturating_add(1);
-            limits.descendant_size_vbytes = limits.descendant_size_vbytes.saturating_add(family);
-        }
-        let carve_out = Limits {
-            ancestor_count: 2,
-            descendant_count: limits.descendant_count.saturating_add(1),
-            descendant_size_vbytes: limits.descendant_size_vbytes.saturating_add(EXTRA_DESCENDANT_TX_SIZE_LIMIT),
-            ..limits
-        };
-        let may_carve_out = self.rules.allow_carve_out
-            && vsize <= EXTRA_DESCENDANT_TX_SIZE_LIMIT
-            && candidate.tx.version.0 != policy::TRUC_VERSION;
-        let ancestors = table.ancestors_within(&parents, 1, vsize, &limits).or_else(|debug| {
-            let carved = may_carve_out.then(|| table.ancestors_within(&parents, 1, vsize, &carve_out).ok());
-            carved.flatten().ok_or(debug)
-        });
-        let refuse = |debug| Rejected::new(TxResult::MempoolPolicy, "too-long-mempool-chain").because(debug);
-        candidate.ancestors = ancestors.map_err(refuse)?;
-        Ok(())
     }
 
     /// Version 3 (BIP431). A reorganisation may put back what breaks its rules.
@@ -156,16 +137,16 @@ impl Acceptance<'_> {
         let (pool, conflicts, txid) = (&*self.pool, &candidate.conflicts, candidate.txid);
         let suffix = if candidate.sibling_eviction { " (including sibling eviction)" } else { "" };
         let refuse = |kind, reason: &str, debug| Rejected::new(kind, format!("{reason}{suffix}")).because(debug);
-        policy::check_feerate(pool, txid, candidate.feerate(), conflicts)
-            .map_err(|debug| refuse(TxResult::Reconsiderable, "insufficient fee", debug))?;
         let replaced = policy::replaced(pool, txid, conflicts)
             .map_err(|debug| refuse(TxResult::MempoolPolicy, "too many potential replacements", debug))?;
-        policy::check_new_unconfirmed(pool, &candidate.tx, txid, &replaced)
-            .map_err(|debug| refuse(TxResult::MempoolPolicy, "replacement-adds-unconfirmed", debug))?;
         let (old_fees, admission) = (pool.table.sum(&replaced).fees, candidate.admission());
         let incremental = pool.config.incremental_relay_feerate;
         policy::check_fees(txid, old_fees, admission.modified_fee(), admission.vsize, incremental)
             .map_err(|debug| refuse(TxResult::Reconsiderable, "insufficient fee", debug))?;
+        let outlook = pool.outlook(&[admission], &replaced);
+        let outlook = outlook.map_err(|TooLarge| Rejected::new(TxResult::MempoolPolicy, TOO_LARGE_CLUSTER))?;
+        policy::check_diagram(outlook)
+            .map_err(|debug| Rejected::new(TxResult::Reconsiderable, "replacement-failed").because(debug))?;
         Ok(replaced)
     }
 

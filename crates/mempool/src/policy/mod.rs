@@ -12,7 +12,7 @@ mod truc;
 mod witness;
 
 pub use dust::{dust_threshold, is_dust};
-pub use package::{MAX_PACKAGE_COUNT, MAX_PACKAGE_WEIGHT, is_child_with_parents};
+pub use package::{MAX_PACKAGE_COUNT, MAX_PACKAGE_WEIGHT, is_child_with_parents, is_child_with_parents_tree};
 pub use replacement::MAX_REPLACEMENT_CANDIDATES;
 pub use size::virtual_size;
 
@@ -20,9 +20,8 @@ pub(crate) use dust::dust_outputs;
 pub(crate) use ephemeral::{check_dust_is_free, check_dust_is_spent};
 pub(crate) use inputs::{check_inputs_standard, spends_witness_program};
 pub(crate) use package::check_package;
-pub(crate) use replacement::{
-    check_diagram, check_disjoint, check_feerate, check_fees, check_new_unconfirmed, replaced,
-};
+pub(crate) use replacement::{check_diagram, check_disjoint, check_fees, replaced};
+pub(crate) use size::adjusted_weight;
 pub(crate) use standard::{check_not_too_small, check_standard};
-pub(crate) use truc::{TRUC_VERSION, check_package_truc, check_truc};
+pub(crate) use truc::{check_package_truc, check_truc};
 pub(crate) use witness::check_witness_standard;

@@ -60,3 +60,13 @@ pub fn is_child_with_parents(package: &[Arc<Transaction>]) -> bool {
     let spent: HashSet<Txid> = child.input.iter().map(|input| input.previous_output.txid).collect();
     parents.iter().all(|parent| spent.contains(&parent.compute_txid()))
 }
+
+/// The same, with parents that do not depend on each other.
+pub fn is_child_with_parents_tree(package: &[Arc<Transaction>]) -> bool {
+    if !is_child_with_parents(package) {
+        return false;
+    }
+    let Some((_, parents)) = package.split_last() else { return false };
+    let txids: HashSet<Txid> = parents.iter().map(|tx| tx.compute_txid()).collect();
+    parents.iter().flat_map(|tx| &tx.input).all(|input| !txids.contains(&input.previous_output.txid))
+}

@@ -1,11 +1,15 @@
 //! The size by which fees are reckoned.
 
+/// The weight of a transaction, or more when its signature operations weigh more than its bytes.
+pub(crate) fn adjusted_weight(weight: u64, sigop_cost: i64, bytes_per_sigop: u32) -> i64 {
+    let weight = i64::try_from(weight).unwrap_or(i64::MAX);
+    weight.max(sigop_cost.saturating_mul(i64::from(bytes_per_sigop)))
+}
+
 /// The virtual size of a transaction in bytes: a quarter of its weight, or more when its signature operations weigh more
 /// than its bytes.
 pub fn virtual_size(weight: u64, sigop_cost: i64, bytes_per_sigop: u32) -> i64 {
-    let weight = i64::try_from(weight).unwrap_or(i64::MAX);
-    let adjusted = weight.max(sigop_cost.saturating_mul(i64::from(bytes_per_sigop)));
-    adjusted.saturating_add(3) / 4
+    adjusted_weight(weight, sigop_cost, bytes_per_sigop).saturating_add(3) / 4
 }
 
 #[cfg(test)]

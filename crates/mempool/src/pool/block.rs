@@ -15,6 +15,7 @@ impl Mempool {
             self.remove_conflicts(tx);
             self.clear_prioritisation(&txid);
         }
+        self.mend();
         self.rolling.block_connected(now);
     }
 
@@ -25,7 +26,7 @@ impl Mempool {
                 let txid = self.table[conflict].txid();
                 self.clear_prioritisation(&txid);
                 let family = self.table.descendants([conflict]);
-                self.remove_with_descendants(&family, RemovalReason::Conflict);
+                self.remove_with_descendants_unmended(&family, RemovalReason::Conflict);
             }
         }
     }

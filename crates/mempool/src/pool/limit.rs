@@ -2,39 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use bitcoin::{OutPoint, Txid};
+use bitcoin::OutPoint;
 
-use super::{Mempool, RemovalReason};
-use crate::{
-    FeeRate,
-    entry::{Entry, Slot},
-};
+use super::{Event, Mempool, RemovalReason};
+use crate::{FeeRate, entry::Slot};
 
 /// Seconds after which the risen fee rate has halved.
 const ROLLING_FEE_HALFLIFE: i64 = 12 * 3600;
 /// Seconds between two looks at the clock.
 const ROLLING_FEE_STEP: i64 = 10;
-
-/// The place of an entry in the order of eviction: what pays least comes first, of equals the youngest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct EvictionKey {
-    feerate: FeeRate,
-    time: std::cmp::Reverse<i64>,
-    txid: Txid,
-    slot: Slot,
-}
-
-impl EvictionKey {
-    pub(super) fn of(entry: &Entry, slot: Slot) -> Self {
-        Self {
-            // A child that pays well keeps its parent; a poor child is judged by itself.
-            feerate: entry.feerate().max(entry.descendants.feerate()),
-            time: std::cmp::Reverse(entry.time()),
-            txid: entry.txid(),
-            slot,
-        }
-    }
-}
 
 /// The fee rate that a full mempool asks for. It rises with each eviction and decays once a block has come.
 #[derive(Clone, Copy, Debug, Default)]
@@ -124,19 +100,27 @@ impl Mempool {
         all.len()
     }
 
-    /// Evicts by the fee rate of whole families, lowest first, until no more than `max_usage` bytes are used.
+    /// Evicts the chunks that pay least until no more than `max_usage` bytes are used.
     pub fn trim(&mut self, max_usage: usize) -> Vec<OutPoint> {
         let mut freed = BTreeSet::new();
+        let (mut evictions, mut highest) = (0, FeeRate::ZERO);
         while self.usage() > max_usage {
-            let Some(&EvictionKey { slot, .. }) = self.by_descendant_feerate.first() else { break };
+            let Some(chunk) = self.clusters.worst() else { break };
             // The next one to enter must pay for its own relay on top of what was just thrown away.
-            let evicted = self.table[slot].descendants.feerate();
-            self.rolling.raise(evicted.saturating_add(self.config.incremental_relay_feerate));
-            let family = self.table.descendants([slot]);
-            for &member in &family {
+            let evicted = chunk.step().feerate_by_vsize();
+            // The last chunk of a cluster has no descendants outside of it.
+            let members: BTreeSet<Slot> = chunk.members.iter().copied().collect();
+            let needed = evicted.saturating_add(self.config.incremental_relay_feerate);
+            self.rolling.raise(needed);
+            evictions += members.len();
+            highest = highest.max(needed);
+            for &member in &members {
                 freed.extend(self.table[member].tx().input.iter().map(|input| input.previous_output));
             }
-            self.remove_with_descendants(&family, RemovalReason::SizeLimit);
+            self.remove_with_descendants(&members, RemovalReason::SizeLimit);
+        }
+        if evictions > 0 {
+            self.events.push(Event::FeeRaised { evicted: evictions, feerate: highest });
         }
         let unspent =
             |outpoint: &OutPoint| self.table.get(&outpoint.txid).is_none() && !self.spends.contains_key(outpoint);

@@ -1,6 +1,7 @@
 //! The table of waiting transactions, their relations, and what was done to them.
 
 mod block;
+pub(crate) mod clusters;
 mod graph;
 mod limit;
 mod prioritise;
@@ -17,6 +18,7 @@ use std::{
 
 use bitcoin::{OutPoint, Transaction, Txid, Wtxid};
 
+pub use clusters::ClusterChunk;
 pub use limit::LimitReport;
 pub use prioritise::Prioritised;
 pub use query::MempoolInfo;
@@ -26,6 +28,7 @@ use crate::{
     Config, FeeRate,
     entry::{Admission, Entry, Slot},
 };
+use clusters::{Clusters, Step};
 use limit::RollingFee;
 use table::Table;
 
@@ -83,6 +86,15 @@ pub enum Event {
         reason: RemovalReason,
         /// The mempool's event number; none when a block confirmed it.
         sequence: Option<u64>,
+        /// It was our own, and no peer had asked for it yet.
+        unbroadcast: bool,
+    },
+    /// The mempool was full: so many left, and entering now costs so much.
+    FeeRaised {
+        /// Transactions.
+        evicted: usize,
+        /// The fee rate of the best chunk that left, with the incremental rate on top.
+        feerate: FeeRate,
     },
 }
 
@@ -98,7 +110,9 @@ pub struct Mempool {
     /// Which entry spends an output, confirmed or not.
     spends: HashMap<OutPoint, Slot>,
     by_time: BTreeSet<(i64, Slot)>,
-    by_descendant_feerate: BTreeSet<limit::EvictionKey>,
+    pub(crate) clusters: Clusters,
+    /// Whose cluster has lost members, and is not ordered anew yet.
+    torn: BTreeSet<Slot>,
     deltas: BTreeMap<Txid, i64>,
     unbroadcast: BTreeSet<Txid>,
     total_vsize: i64,
@@ -119,7 +133,8 @@ impl Mempool {
             by_wtxid: HashMap::new(),
             spends: HashMap::new(),
             by_time: BTreeSet::new(),
-            by_descendant_feerate: BTreeSet::new(),
+            clusters: Clusters::default(),
+            torn: BTreeSet::new(),
             deltas: BTreeMap::new(),
             unbroadcast: BTreeSet::new(),
             total_vsize: 0,
@@ -172,6 +187,9 @@ impl Mempool {
                 children: BTreeSet::new(),
                 ancestors: alone,
                 descendants: alone,
+                cluster: None,
+                place: 0,
+                chunk: Step { fee: 0, weight: 0 },
             },
         );
         self.by_wtxid.insert(wtxid, slot);
@@ -187,10 +205,10 @@ impl Mempool {
         let mut sum = alone;
         for &ancestor in ancestors.iter().filter(|&&ancestor| ancestor != slot) {
             sum.add(self.table[ancestor].alone());
-            self.update(ancestor, |entry| entry.descendants.add(alone));
+            self.table[ancestor].descendants.add(alone);
         }
         self.table[slot].ancestors = sum;
-        self.by_descendant_feerate.insert(self.eviction_key(slot));
+        self.recluster([slot]);
         slot
     }
 
@@ -218,17 +236,6 @@ impl Mempool {
         if self.table[child].parents.remove(&parent) {
             self.inner_usage -= usage::LINK;
         }
-    }
-
-    /// Changes the figures of an entry, and its place in the order of eviction with them.
-    fn update(&mut self, slot: Slot, change: impl FnOnce(&mut Entry)) {
-        self.by_descendant_feerate.remove(&self.eviction_key(slot));
-        change(&mut self.table[slot]);
-        self.by_descendant_feerate.insert(self.eviction_key(slot));
-    }
-
-    fn eviction_key(&self, slot: Slot) -> limit::EvictionKey {
-        limit::EvictionKey::of(&self.table[slot], slot)
     }
 
     /// The least fee rate that enters now: the mempool's own, or the relay's.

@@ -26,15 +26,17 @@ impl Mempool {
         }
         let Some(slot) = self.table.slot(&txid) else { return };
         let before = self.table[slot].modified_fee();
-        self.update(slot, |entry| entry.admission.fee_delta = sum);
+        self.table[slot].admission.fee_delta = sum;
         let change = self.table[slot].modified_fee().saturating_sub(before);
         for ancestor in self.table.ancestors([slot]) {
-            self.update(ancestor, |entry| entry.descendants.fees = entry.descendants.fees.saturating_add(change));
+            let fees = &mut self.table[ancestor].descendants.fees;
+            *fees = fees.saturating_add(change);
         }
         for descendant in self.table.descendants([slot]) {
             let fees = &mut self.table[descendant].ancestors.fees;
             *fees = fees.saturating_add(change);
         }
+        self.recluster([slot]);
     }
 
     /// All fee deltas, by txid.

@@ -135,18 +135,17 @@ impl Mempool {
         slots.iter().map(|&slot| self.table[slot].txid()).collect()
     }
 
-    /// All txids, parents before children, and what pays more first among those with as many ancestors
-    /// (RPC `getrawmempool`, and the order of announcements).
-    pub fn hashes_by_depth_and_score(&self) -> Vec<Txid> {
+    /// All txids in the order in which they would be mined (RPC `getrawmempool`, and the order of announcements).
+    pub fn hashes_by_mining_order(&self) -> Vec<Txid> {
         let mut entries: Vec<&Entry> = self.iter().collect();
-        entries.sort_by(|a, b| depth_and_score(a, b));
+        entries.sort_by(|a, b| mining_order(a, b));
         entries.into_iter().map(Entry::txid).collect()
     }
 
     /// The order of two transactions in an announcement; what is not here comes last.
-    pub fn compare_depth_and_score(&self, a: &Txid, b: &Txid) -> Ordering {
+    pub fn compare_mining_order(&self, a: &Txid, b: &Txid) -> Ordering {
         match (self.entry(a), self.entry(b)) {
-            (Some(a), Some(b)) => depth_and_score(a, b),
+            (Some(a), Some(b)) => mining_order(a, b),
             (a, b) => b.is_some().cmp(&a.is_some()),
         }
     }
@@ -177,7 +176,8 @@ impl Mempool {
     }
 }
 
-fn depth_and_score(a: &Entry, b: &Entry) -> Ordering {
-    let key = |entry: &Entry| (Reverse(FeeRate::of(entry.fee(), entry.vsize())), Reverse(entry.txid()));
-    a.ancestors.count.cmp(&b.ancestors.count).then_with(|| key(a).cmp(&key(b)))
+/// The better chunk first; within a cluster parents before children.
+fn mining_order(a: &Entry, b: &Entry) -> Ordering {
+    let key = |entry: &Entry| (Reverse(entry.chunk.feerate()), entry.cluster, entry.place);
+    key(a).cmp(&key(b))
 }

@@ -21,9 +21,21 @@ impl Mempool {
     pub(crate) fn remove_with_descendants(&mut self, slots: &BTreeSet<Slot>, reason: RemovalReason) {
         debug_assert_eq!(&self.table.descendants(slots.iter().copied()), slots, "no descendant is left behind");
         self.remove(slots, Descendants::Leave, reason);
+        self.mend();
     }
 
-    /// Removes one entry that a block has confirmed; its descendants stay.
+    /// The same, in a row of removals that ends with [`Mempool::mend`].
+    pub(super) fn remove_with_descendants_unmended(&mut self, slots: &BTreeSet<Slot>, reason: RemovalReason) {
+        self.remove(slots, Descendants::Leave, reason);
+    }
+
+    /// Orders the clusters anew that removals have torn.
+    pub(super) fn mend(&mut self) {
+        let torn = std::mem::take(&mut self.torn);
+        self.recluster(torn);
+    }
+
+    /// Removes one entry that a block has confirmed; its descendants stay. [`Mempool::mend`] afterwards.
     pub(super) fn remove_confirmed(&mut self, slot: Slot) {
         self.remove(&BTreeSet::from([slot]), Descendants::Stay, RemovalReason::Block);
     }
@@ -48,7 +60,11 @@ impl Mempool {
     fn remove(&mut self, slots: &BTreeSet<Slot>, descendants: Descendants, reason: RemovalReason) {
         for &slot in slots {
             self.forget_relatives(slot, slots, descendants);
+            if let Some(id) = self.table[slot].cluster {
+                self.torn.extend(self.clusters.remove(id));
+            }
         }
+        self.torn.retain(|slot| !slots.contains(slot));
         // Children before parents, so that the world never hears of a child without its parent.
         let mut order: Vec<Slot> = slots.iter().copied().collect();
         order.sort_by_key(|&slot| std::cmp::Reverse(self.table[slot].ancestors.count));
@@ -65,7 +81,7 @@ impl Mempool {
         let alone = self.table[slot].alone();
         for ancestor in self.table.ancestors([slot]) {
             if !leaving.contains(&ancestor) {
-                self.update(ancestor, |entry| entry.descendants.subtract(alone));
+                self.table[ancestor].descendants.subtract(alone);
             }
         }
         if descendants == Descendants::Stay {
@@ -87,19 +103,18 @@ impl Mempool {
     }
 
     fn take_out(&mut self, slot: Slot, reason: RemovalReason) {
-        self.by_descendant_feerate.remove(&self.eviction_key(slot));
         let entry = self.table.remove(slot);
         self.by_wtxid.remove(&entry.wtxid());
         self.by_time.remove(&(entry.time(), slot));
         for input in &entry.tx().input {
             self.spends.remove(&input.previous_output);
         }
-        self.unbroadcast.remove(&entry.txid());
+        let unbroadcast = self.unbroadcast.remove(&entry.txid());
         self.total_vsize -= entry.vsize();
         self.total_fee -= entry.fee();
         self.inner_usage -= entry.usage;
         let sequence = (reason != RemovalReason::Block).then(|| self.next_sequence());
-        self.events.push(Event::Removed { tx: Arc::clone(entry.tx()), reason, sequence });
+        self.events.push(Event::Removed { tx: Arc::clone(entry.tx()), reason, sequence, unbroadcast });
     }
 
     /// Bytes of memory, counted as Bitcoin Core counts them, so that the same `-maxmempool` holds as much.

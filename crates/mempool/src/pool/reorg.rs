@@ -1,7 +1,7 @@
 //! A reorganisation: what the old chain had confirmed waits again, and what the new one does not allow goes.
 
 use std::{
-    collections::{BTreeSet, HashMap, VecDeque},
+    collections::{BTreeSet, BinaryHeap, HashMap, VecDeque},
     sync::Arc,
 };
 
@@ -119,8 +119,8 @@ impl Mempool {
         !tx.is_coinbase() && self.accept_with(Arc::clone(tx), chain, now, options).is_ok()
     }
 
-    /// Joins transactions that were put back to the children that waited here all along, and removes what has too many
-    /// ancestors by that.
+    /// Joins transactions that were put back to the children that waited here all along, and removes what makes their
+    /// cluster too large.
     fn link_children(&mut self, returned: &[Slot]) {
         // One of them may have been replaced by a later one; its slot may then hold that one, which is here as well.
         let returned: BTreeSet<Slot> = returned.iter().copied().filter(|&slot| self.table.holds(slot)).collect();
@@ -130,21 +130,79 @@ impl Mempool {
                 self.link(slot, child);
             }
         }
-        let below = self.table.descendants(returned.iter().copied());
-        for &slot in &below {
+        for slot in self.table.descendants(returned.iter().copied()) {
             self.table[slot].ancestors = self.table.sum(&self.table.ancestors([slot]));
         }
         for slot in self.table.ancestors(returned.iter().copied()) {
-            let descendants = self.table.sum(&self.table.descendants([slot]));
-            self.update(slot, |entry| entry.descendants = descendants);
+            self.table[slot].descendants = self.table.sum(&self.table.descendants([slot]));
         }
-        let limits = self.config.limits;
-        let too_deep = |&slot: &Slot| {
-            let ancestors = self.table[slot].ancestors();
-            ancestors.count > limits.ancestor_count || ancestors.vsize > limits.ancestor_size_vbytes
-        };
-        let excess = self.table.descendants(below.into_iter().filter(too_deep));
+        let mut excess = BTreeSet::new();
+        let mut seen = BTreeSet::new();
+        for &slot in &returned {
+            if !seen.contains(&slot) {
+                let component = self.table.component(slot);
+                excess.extend(self.excess(&component));
+                seen.extend(component);
+            }
+        }
+        self.torn.extend(seen);
         self.remove_with_descendants(&excess, RemovalReason::SizeLimit);
+    }
+
+    /// What has to leave so that the rest of these falls into clusters within the limits: going from what pays best to
+    /// what pays least, whatever would make a cluster too large, with all that descends from it.
+    fn excess(&self, component: &BTreeSet<Slot>) -> BTreeSet<Slot> {
+        let limits = self.config.limits;
+        let max_weight = limits.cluster_size_vbytes.saturating_mul(4);
+        let weight: i64 = component.iter().map(|&slot| self.table[slot].adjusted_weight()).sum();
+        if component.len() as u64 <= limits.cluster_count && weight <= max_weight {
+            return BTreeSet::new();
+        }
+        let mut missing: HashMap<Slot, usize> =
+            component.iter().map(|&slot| (slot, self.table[slot].parents.len())).collect();
+        let mut excess = BTreeSet::new();
+        let mut groups: Vec<(u64, i64)> = Vec::new();
+        // The group of a transaction; a group that was joined to another points there.
+        let mut joined: Vec<usize> = Vec::new();
+        let mut group_of: HashMap<Slot, usize> = HashMap::new();
+        let rank = |slot: Slot| (self.table[slot].chunk.feerate(), std::cmp::Reverse(slot));
+        let mut ready: BinaryHeap<_> =
+            missing.iter().filter(|(_, count)| **count == 0).map(|(&slot, _)| rank(slot)).collect();
+        while let Some((_, std::cmp::Reverse(slot))) = ready.pop() {
+            if excess.contains(&slot) {
+                continue;
+            }
+            let entry = &self.table[slot];
+            let find = |mut group: usize| {
+                while joined[group] != group {
+                    group = joined[group];
+                }
+                group
+            };
+            let parents: BTreeSet<usize> =
+                entry.parents.iter().filter_map(|parent| group_of.get(parent)).map(|&group| find(group)).collect();
+            let sum = parents.iter().map(|&group| groups[group]);
+            let (count, weight) =
+                sum.fold((1, entry.adjusted_weight()), |(count, weight), group| (count + group.0, weight + group.1));
+            if count > limits.cluster_count || weight > max_weight {
+                excess.extend(self.table.descendants([slot]));
+                continue;
+            }
+            let group = groups.len();
+            groups.push((count, weight));
+            joined.push(group);
+            parents.iter().for_each(|&parent| joined[parent] = group);
+            group_of.insert(slot, group);
+            for child in &entry.children {
+                if let Some(count) = missing.get_mut(child) {
+                    *count -= 1;
+                    if *count == 0 {
+                        ready.push(rank(*child));
+                    }
+                }
+            }
+        }
+        excess
     }
 
     /// Removes what the next block may not contain any more.

@@ -25,7 +25,7 @@ fn disconnect(pool: &mut Mempool, chain: &mut TestChain, count: usize) {
 fn removed(pool: &mut Mempool) -> Vec<(Transaction, RemovalReason)> {
     let reasons = pool.drain_events().into_iter().filter_map(|event| match event {
         Event::Removed { tx, reason, .. } => Some((Transaction::clone(&tx), reason)),
-        Event::Added { .. } => None,
+        Event::Added { .. } | Event::FeeRaised { .. } => None,
     });
     reasons.collect()
 }
@@ -125,14 +125,14 @@ fn without_putting_back_the_children_are_gone_as_well() {
 }
 
 #[test]
-fn a_reorganisation_leaves_no_chain_longer_than_the_limit() {
+fn a_reorganisation_leaves_no_cluster_larger_than_the_limit() {
     let (mut pool, mut chain) = setup();
-    let family = chain_of(chain.fund(), 40, 1000);
-    connect(&mut pool, &mut chain, &family[..20]);
-    family[20..].iter().for_each(|tx| drop(accept(&mut pool, &chain, tx).unwrap()));
+    let family = chain_of(chain.fund(), 100, 1000);
+    connect(&mut pool, &mut chain, &family[..50]);
+    family[50..].iter().for_each(|tx| drop(accept(&mut pool, &chain, tx).unwrap()));
     disconnect(&mut pool, &mut chain, 1);
-    assert_eq!(pool.len(), 25);
-    assert!(family[..25].iter().all(|tx| pool.contains(&tx.compute_txid())), "the oldest stay");
+    assert_eq!(pool.len(), 64);
+    assert!(family[..64].iter().all(|tx| pool.contains(&tx.compute_txid())), "the oldest stay");
     figures::check(&pool, &chain);
 }
 
@@ -149,7 +149,7 @@ fn what_the_new_chain_confirms_again_does_not_wait() {
     disconnected.remove_for_block(&transactions);
     assert_eq!(disconnected.len(), 2, "the old coinbase, and the transaction that is not confirmed again");
     pool.update_for_reorg(disconnected, &chain, NOW, true);
-    assert_eq!(pool.hashes_by_depth_and_score(), [two.compute_txid()]);
+    assert_eq!(pool.hashes_by_mining_order(), [two.compute_txid()]);
 }
 
 #[test]

@@ -15,9 +15,10 @@ fn events_are_numbered_except_for_confirmations() {
     let numbers: Vec<Option<u64>> = pool
         .drain_events()
         .into_iter()
-        .map(|event| match event {
-            Event::Added { sequence, .. } => Some(sequence),
-            Event::Removed { sequence, .. } => sequence,
+        .filter_map(|event| match event {
+            Event::Added { sequence, .. } => Some(Some(sequence)),
+            Event::Removed { sequence, .. } => Some(sequence),
+            Event::FeeRaised { .. } => None,
         })
         .collect();
     assert_eq!(numbers, [Some(1), Some(2), None, Some(3)]);
@@ -34,6 +35,7 @@ fn children_leave_before_their_parents() {
     let left: Vec<_> = pool
         .drain_events()
         .into_iter()
+        .filter(|event| !matches!(event, Event::FeeRaised { .. }))
         .map(|event| match event {
             Event::Removed { tx, reason: RemovalReason::SizeLimit, .. } => tx,
             other => panic!("{other:?}"),
@@ -43,19 +45,19 @@ fn children_leave_before_their_parents() {
 }
 
 #[test]
-fn listings_go_by_depth_then_by_rate() {
+fn listings_go_by_what_is_mined_first() {
     let (mut pool, mut chain) = setup();
     let family = chain_of(chain.fund(), 2, 9000);
     let (poor, rich) = (spend(&[chain.fund()], 1, 500), spend(&[chain.fund()], 1, 50_000));
     for tx in [&family[0], &family[1], &poor, &rich] {
         accept(&mut pool, &chain, tx).unwrap();
     }
-    let expected = [&rich, &family[0], &poor, &family[1]].map(|tx| tx.compute_txid());
-    assert_eq!(pool.hashes_by_depth_and_score(), expected);
-    assert!(pool.compare_depth_and_score(&expected[0], &expected[3]).is_lt());
+    let expected = [&rich, &family[0], &family[1], &poor].map(|tx| tx.compute_txid());
+    assert_eq!(pool.hashes_by_mining_order(), expected);
+    assert!(pool.compare_mining_order(&expected[0], &expected[3]).is_lt());
     let unknown = chain.coinbase(1).outpoint.txid;
-    assert!(pool.compare_depth_and_score(&expected[3], &unknown).is_lt());
-    assert!(pool.compare_depth_and_score(&unknown, &unknown).is_eq());
+    assert!(pool.compare_mining_order(&expected[3], &unknown).is_lt());
+    assert!(pool.compare_mining_order(&unknown, &unknown).is_eq());
 }
 
 #[test]

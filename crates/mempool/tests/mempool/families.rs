@@ -1,4 +1,4 @@
-//! Limits of families: ancestors, descendants, version 3, ephemeral dust.
+//! Limits of clusters and families: count, size, version 3, ephemeral dust.
 
 use bitcoin::ScriptBuf;
 use pumasi_mempool::{Config, Limits, Mempool};
@@ -7,64 +7,46 @@ use crate::chain::{NOW, Spend, TestChain, Utxo, accept, chain_of, reason, setup,
 use crate::figures;
 
 #[test]
-fn a_chain_has_at_most_25_transactions() {
+fn a_cluster_has_at_most_64_transactions() {
     let (mut pool, mut chain) = setup();
-    let family = chain_of(chain.fund(), 27, 1000);
-    family[..25].iter().for_each(|tx| drop(accept(&mut pool, &chain, tx).unwrap()));
-    let expected = "too-long-mempool-chain, too many unconfirmed ancestors [limit: 25]";
-    assert_eq!(reason(&mut pool, &chain, &family[25]), expected);
+    let family = chain_of(chain.fund(), 66, 1000);
+    family[..64].iter().for_each(|tx| drop(accept(&mut pool, &chain, tx).unwrap()));
+    assert_eq!(reason(&mut pool, &chain, &family[64]), "too-large-cluster");
     figures::check(&pool, &chain);
 }
 
 #[test]
-fn a_transaction_has_at_most_25_descendants_and_one_small_child_more() {
-    let (mut pool, mut chain) = setup();
-    let root = spend(&[chain.fund()], 30, 5000);
-    accept(&mut pool, &chain, &root).unwrap();
-    for vout in 0..24 {
-        accept(&mut pool, &chain, &spend(&[Utxo::of(&root, vout)], 2, 1000)).unwrap();
-    }
-    let large = Spend::new(&[Utxo::of(&root, 24)], 1, 5000).vsize(10_001).arc();
-    let txid = root.compute_txid();
-    let expected = format!("too-long-mempool-chain, too many descendants for tx {txid} [limit: 25]");
-    assert_eq!(reason(&mut pool, &chain, &large), expected);
-    accept(&mut pool, &chain, &spend(&[Utxo::of(&root, 24)], 1, 1000)).unwrap();
-    assert_eq!(pool.entry(&txid).unwrap().descendants().count, 26);
-    assert_eq!(reason(&mut pool, &chain, &spend(&[Utxo::of(&root, 25)], 1, 1000)), expected);
+fn one_transaction_can_join_two_clusters_only_if_both_fit_together() {
+    let limits = Limits { cluster_count: 5, ..Limits::default() };
+    let (mut pool, mut chain) = (Mempool::new(Config { limits, ..Config::default() }), TestChain::new(150));
+    let parents: Vec<_> = (0..5).map(|_| spend(&[chain.fund()], 1, 1000)).collect();
+    parents.iter().for_each(|tx| drop(accept(&mut pool, &chain, tx).unwrap()));
+    let utxos: Vec<Utxo> = parents.iter().map(|tx| Utxo::of(tx, 0)).collect();
+    assert_eq!(reason(&mut pool, &chain, &spend(&utxos, 1, 5000)), "too-large-cluster");
+    accept(&mut pool, &chain, &spend(&utxos[1..], 1, 5000)).unwrap();
     figures::check(&pool, &chain);
 }
 
 #[test]
-fn a_full_family_still_takes_replacements() {
+fn a_full_cluster_still_takes_replacements() {
     let (mut pool, mut chain) = setup();
-    let root = spend(&[chain.fund()], 30, 5000);
+    let root = spend(&[chain.fund()], 70, 7000);
     accept(&mut pool, &chain, &root).unwrap();
-    (0..25).for_each(|vout| drop(accept(&mut pool, &chain, &spend(&[Utxo::of(&root, vout)], 1, 1000)).unwrap()));
+    (0..63).for_each(|vout| drop(accept(&mut pool, &chain, &spend(&[Utxo::of(&root, vout)], 1, 1000)).unwrap()));
+    assert_eq!(reason(&mut pool, &chain, &spend(&[Utxo::of(&root, 64)], 1, 1000)), "too-large-cluster");
     accept(&mut pool, &chain, &spend(&[Utxo::of(&root, 7)], 1, 3000)).unwrap();
-    assert_eq!(pool.len(), 26);
+    assert_eq!(pool.len(), 64);
+    figures::check(&pool, &chain);
 }
 
 #[test]
-fn a_family_is_at_most_101_000_virtual_bytes_large() {
+fn a_cluster_is_at_most_101_000_virtual_bytes_large() {
     let (mut pool, mut chain) = setup();
     let first = Spend::new(&[chain.fund()], 1, 100_000).vsize(60_000).arc();
     let second = |vsize| Spend::new(&[Utxo::of(&first, 0)], 1, 100_000).vsize(vsize).arc();
     accept(&mut pool, &chain, &first).unwrap();
-    let txid = first.compute_txid();
-    let expected = format!("too-long-mempool-chain, exceeds descendant size limit for tx {txid} [limit: 101000]");
-    assert_eq!(reason(&mut pool, &chain, &second(41_001)), expected);
+    assert_eq!(reason(&mut pool, &chain, &second(41_010)), "too-large-cluster");
     accept(&mut pool, &chain, &second(41_000)).unwrap();
-}
-
-#[test]
-fn parents_count_before_their_families_are_looked_at() {
-    let limits = Limits { ancestor_count: 3, ..Limits::default() };
-    let (mut pool, mut chain) = (Mempool::new(Config { limits, ..Config::default() }), TestChain::new(150));
-    let parents: Vec<_> = (0..3).map(|_| spend(&[chain.fund()], 1, 1000)).collect();
-    parents.iter().for_each(|tx| drop(accept(&mut pool, &chain, tx).unwrap()));
-    let utxos: Vec<Utxo> = parents.iter().map(|tx| Utxo::of(tx, 0)).collect();
-    let expected = "too-long-mempool-chain, too many unconfirmed parents [limit: 3]";
-    assert_eq!(reason(&mut pool, &chain, &spend(&utxos, 1, 5000)), expected);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bitcoin::{OutPoint, Txid};
-use pumasi_mempool::{ChainContext as _, Entry, Family, Mempool};
+use pumasi_mempool::{ChainContext as _, Entry, Family, FeeRate, Mempool};
 
 use crate::chain::{NOW, TestChain};
 
@@ -39,6 +39,40 @@ pub(crate) fn check(pool: &Mempool, chain: &TestChain) {
     assert_eq!(info.total_fee, entries.values().map(|entry| entry.fee()).sum::<i64>());
     assert!(!entries.is_empty() || info.usage == 0 || pool.prioritised().next().is_some());
     check_order(pool, &parents);
+    check_clusters(pool, &entries, &parents, &children);
+}
+
+/// A cluster is what hangs together; its chunks pay less and less, and every figure adds up.
+fn check_clusters(
+    pool: &Mempool,
+    entries: &BTreeMap<Txid, &Entry>,
+    parents: &BTreeMap<Txid, BTreeSet<Txid>>,
+    children: &BTreeMap<Txid, BTreeSet<Txid>>,
+) {
+    let mut both = parents.clone();
+    children.iter().for_each(|(txid, of)| both.entry(*txid).or_default().extend(of));
+    let mut left: BTreeSet<Txid> = entries.keys().copied().collect();
+    let mut chunks = Vec::new();
+    while let Some(&txid) = left.first() {
+        let cluster = pool.cluster(&txid).unwrap();
+        let members: Vec<Txid> = cluster.iter().flat_map(|chunk| chunk.txids.clone()).collect();
+        assert_eq!(members.iter().copied().collect::<BTreeSet<_>>(), reach(txid, &both));
+        let mut seen = BTreeSet::new();
+        for chunk in &cluster {
+            for member in &chunk.txids {
+                assert!(parents[member].is_subset(&seen), "parents first");
+                assert_eq!(entries[member].chunk(), (chunk.fee, chunk.weight));
+                seen.insert(*member);
+            }
+            assert_eq!(chunk.fee, chunk.txids.iter().map(|txid| entries[txid].modified_fee()).sum::<i64>());
+        }
+        assert!(cluster.is_sorted_by(|a, b| FeeRate::of(a.fee, a.weight) >= FeeRate::of(b.fee, b.weight)));
+        chunks.extend(cluster);
+        left.retain(|txid| !members.contains(txid));
+    }
+    let diagram = pool.feerate_diagram();
+    assert_eq!(diagram.len(), chunks.len() + 1);
+    assert_eq!(diagram[diagram.len() - 1].0, chunks.iter().map(|chunk| chunk.fee).sum::<i64>());
 }
 
 /// Every output is spent once, and exists.
@@ -57,7 +91,7 @@ fn check_spends(pool: &Mempool, entries: &BTreeMap<Txid, &Entry>, chain: &TestCh
 /// Parents come before children.
 fn check_order(pool: &Mempool, parents: &BTreeMap<Txid, BTreeSet<Txid>>) {
     let mut seen = BTreeSet::new();
-    for txid in pool.hashes_by_depth_and_score() {
+    for txid in pool.hashes_by_mining_order() {
         assert!(parents[&txid].is_subset(&seen));
         seen.insert(txid);
     }

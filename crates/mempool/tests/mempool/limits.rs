@@ -131,7 +131,7 @@ fn what_waits_336_hours_expires_with_its_descendants() {
     pool.drain_events();
     assert_eq!(pool.limit(NOW + 336 * HOUR).expired, 0);
     assert_eq!(pool.limit(NOW + 336 * HOUR + 1).expired, 2);
-    assert_eq!(pool.hashes_by_depth_and_score(), [other.compute_txid()]);
+    assert_eq!(pool.hashes_by_mining_order(), [other.compute_txid()]);
     for event in pool.drain_events() {
         assert!(matches!(event, Event::Removed { reason: RemovalReason::Expiry, .. }));
     }

@@ -132,7 +132,7 @@ impl World {
                 }
             }
             Operation::Prioritise { transaction, delta } => {
-                let txids = self.pool.hashes_by_depth_and_score();
+                let txids = self.pool.hashes_by_mining_order();
                 if !txids.is_empty() {
                     self.pool.prioritise(txids[transaction % txids.len()], delta);
                 }
@@ -162,7 +162,7 @@ impl World {
 
     /// A part of what waits, parents before children.
     fn confirmable(&self, share: usize) -> Vec<Arc<Transaction>> {
-        let txids = self.pool.hashes_by_depth_and_score();
+        let txids = self.pool.hashes_by_mining_order();
         let mut chosen: BTreeSet<Txid> = BTreeSet::new();
         let mut block = Vec::new();
         for (position, txid) in txids.into_iter().enumerate() {
@@ -207,13 +207,14 @@ impl World {
         self.pool.update_for_reorg(disconnected, &self.chain, self.now, put_back);
     }
 
-    fn check(&self, limits: Limits, reorganised: bool) {
+    fn check(&self, limits: Limits) {
         figures::check(&self.pool, &self.chain);
         for entry in self.pool.iter() {
-            let (ancestors, descendants) = (entry.ancestors(), entry.descendants());
-            assert!(ancestors.count <= limits.ancestor_count && ancestors.vsize <= limits.ancestor_size_vbytes);
-            // One small child may exceed the limit of its only ancestor; a reorganisation may bring more.
-            assert!(reorganised || descendants.count <= limits.descendant_count + 1);
+            let cluster = self.pool.cluster(&entry.txid()).unwrap();
+            let (count, weight) = cluster
+                .iter()
+                .fold((0, 0), |(count, weight), chunk| (count + chunk.txids.len() as u64, weight + chunk.weight));
+            assert!(count <= limits.cluster_count && weight <= limits.cluster_size_vbytes * 4);
         }
     }
 }
@@ -224,16 +225,14 @@ proptest! {
     #[test]
     fn figures_are_exact_after_anything(operations in prop::collection::vec(operation(), 1..80), tight: bool) {
         let limits = if tight {
-            Limits { ancestor_count: 4, descendant_count: 4, ancestor_size_vbytes: 900, descendant_size_vbytes: 900 }
+            Limits { cluster_count: 5, cluster_size_vbytes: 900 }
         } else {
             Limits::default()
         };
         let mut world = World::new(limits);
-        let mut reorganised = false;
         for operation in &operations {
-            reorganised |= matches!(operation, Operation::Reorganise { .. });
             world.run(operation);
-            world.check(limits, reorganised);
+            world.check(limits);
         }
     }
 }

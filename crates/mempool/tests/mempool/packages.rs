@@ -122,14 +122,14 @@ fn a_tested_package_replaces_nothing() {
 }
 
 #[test]
-fn a_package_counts_as_one_when_its_limits_are_looked_at() {
+fn a_package_keeps_its_cluster_within_the_limits() {
     let (mut pool, mut chain) = setup();
-    let family = chain_of(chain.fund(), 26, 1000);
-    family[..24].iter().for_each(|tx| drop(accept(&mut pool, &chain, tx).unwrap()));
-    let result = pool.test_accept(&family[24..], &chain, NOW);
-    let expected = "package-mempool-limits, possibly too many unconfirmed ancestors [limit: 25]";
-    assert_eq!(package_reason(&result), expected);
+    let family = chain_of(chain.fund(), 65, 1000);
+    family[..63].iter().for_each(|tx| drop(accept(&mut pool, &chain, tx).unwrap()));
+    let result = pool.test_accept(&family[63..], &chain, NOW);
+    assert_eq!(package_reason(&result), "too-large-cluster");
     assert!(result.results.is_empty());
+    assert!(pool.test_accept(&family[63..64], &chain, NOW).rejected.is_none());
 }
 
 #[test]
@@ -162,15 +162,16 @@ fn a_package_replaces_a_package_when_it_pays_for_it() {
 }
 
 #[test]
-fn a_package_replaces_simple_families_only() {
+fn a_package_replaces_whole_families() {
     let (mut pool, mut chain) = setup();
     let coin = chain.fund();
     let family = chain_of(coin, 3, 500);
     family.iter().for_each(|tx| drop(accept(&mut pool, &chain, tx).unwrap()));
     let parent = spend(&[coin], 2, 0);
     let child = spend(&[Utxo::of(&parent, 0)], 1, 50_000);
-    let text = package_reason(&submit(&mut pool, &chain, &[parent, child]));
-    assert!(text.starts_with("package RBF failed: ") && text.contains(" max 1 allowed"), "{text}");
+    let result = submit(&mut pool, &chain, &[parent, child]);
+    assert!(result.rejected.is_none(), "{result:?}");
+    assert_eq!(pool.len(), 2);
 }
 
 #[test]

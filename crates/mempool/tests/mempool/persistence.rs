@@ -34,7 +34,7 @@ fn a_restart_loses_nothing() {
     for key in [KEY, None] {
         let (loaded, report) = load(&pool.dump(key), &chain, NOW + 100);
         assert_eq!(report.unwrap(), LoadReport { accepted: 6, unbroadcast: 1, ..LoadReport::default() });
-        assert_eq!(loaded.hashes_by_depth_and_score(), pool.hashes_by_depth_and_score());
+        assert_eq!(loaded.hashes_by_mining_order(), pool.hashes_by_mining_order());
         assert_eq!(loaded.prioritised().collect::<Vec<_>>(), pool.prioritised().collect::<Vec<_>>());
         assert_eq!(loaded.unbroadcast(), pool.unbroadcast());
         assert!(loaded.iter().all(|entry| entry.time() == NOW));
@@ -71,7 +71,7 @@ fn what_waited_too_long_or_is_confirmed_does_not_come_back() {
     assert_eq!(report.unwrap(), LoadReport { expired: 6, unbroadcast: 1, ..LoadReport::default() });
     let report = pool.load(&bytes, &chain, NOW, LoadOptions { apply_fee_deltas: false, ..LoadOptions::default() });
     assert_eq!(report.unwrap(), LoadReport { already_there: 6, unbroadcast: 1, ..LoadReport::default() });
-    let first = pool.hashes_by_depth_and_score()[0];
+    let first = pool.hashes_by_mining_order()[0];
     let confirmed = pool.get(&first).unwrap();
     chain.connect(&[confirmed]);
     let (loaded, report) = load(&bytes, &chain, NOW);

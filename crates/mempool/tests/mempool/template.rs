@@ -114,13 +114,10 @@ proptest! {
             prop_assert!(pool.parents(&txid).iter().all(|parent| seen.contains(parent)));
             prop_assert!(seen.insert(txid));
         }
-        // Nothing was left out that would have fitted with all its ancestors.
-        for entry in pool.iter().filter(|entry| !seen.contains(&entry.txid())) {
-            let mut missing = pool.ancestors(&entry.txid());
-            missing.push(entry.txid());
-            missing.retain(|txid| !seen.contains(txid));
-            let size: i64 = missing.iter().filter_map(|txid| pool.entry(txid)).map(|entry| entry.vsize()).sum();
-            prop_assert!(8000 + template.weight + 4 * size as u64 >= weight);
+        // Of no cluster the next chunk was left out that would have fitted.
+        for entry in pool.iter() {
+            let next = pool.cluster(&entry.txid()).unwrap().into_iter().find(|chunk| !seen.contains(&chunk.txids[0]));
+            prop_assert!(next.is_none_or(|chunk| 8000 + template.weight + chunk.weight as u64 >= weight));
         }
         // And the block confirms as it stands.
         let block: Vec<_> = template.transactions.iter().map(|item| Arc::clone(&item.tx)).collect();

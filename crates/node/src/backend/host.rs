@@ -61,10 +61,17 @@ impl Host for Backend {
     }
 
     fn active_block(&self, height: u32) -> Option<HeaderInfo> {
+        if self.light {
+            let tree = self.chain.tree();
+            return tree.ancestor(self.chain.best_header(), height).map(|id| header_info(&self.chain, id));
+        }
         self.chain.active().at(height).map(|id| header_info(&self.chain, id))
     }
 
     fn tip(&self) -> HeaderInfo {
+        if self.light {
+            return self.best_header();
+        }
         header_info(&self.chain, self.chain.active().tip())
     }
 
@@ -87,6 +94,11 @@ impl Host for Backend {
     }
 
     fn is_initial_block_download(&self) -> bool {
+        if self.light {
+            let best = &self.chain.tree()[self.chain.best_header()];
+            return i64::from(best.header.time) < self.now().saturating_sub(self.chain.options().max_tip_age)
+                || best.work < self.chain.params().minimum_chain_work;
+        }
         self.chain.is_initial_block_download()
     }
 
@@ -197,7 +209,7 @@ impl Host for Backend {
     }
 
     fn mempool_order(&self) -> Vec<Wtxid> {
-        let ordered = self.mempool.hashes_by_depth_and_score();
+        let ordered = self.mempool.hashes_by_mining_order();
         ordered.iter().filter_map(|txid| self.mempool.entry(txid).map(pumasi_mempool::Entry::wtxid)).collect()
     }
 
@@ -205,7 +217,7 @@ impl Host for Backend {
         let mut keyed: Vec<(Option<Txid>, Wtxid)> =
             wtxids.drain(..).map(|wtxid| (self.txid_of(&wtxid), wtxid)).collect();
         keyed.sort_by(|(a, _), (b, _)| match (a, b) {
-            (Some(a), Some(b)) => self.mempool.compare_depth_and_score(a, b),
+            (Some(a), Some(b)) => self.mempool.compare_mining_order(a, b),
             (a, b) => b.is_some().cmp(&a.is_some()),
         });
         wtxids.extend(keyed.into_iter().map(|(_, wtxid)| wtxid));

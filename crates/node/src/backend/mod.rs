@@ -39,6 +39,8 @@ pub(crate) struct Backend {
     pub(crate) log: DebugLog,
     /// Old blocks are removed.
     pub(crate) prune: bool,
+    /// No block is kept: for the peers' side the best header is the tip.
+    pub(crate) light: bool,
     /// Bytes that blocks may take before the oldest are removed; `None` leaves that to the user.
     prune_target: Option<u64>,
     /// Time spent on blocks.
@@ -49,6 +51,11 @@ pub(crate) struct Backend {
     reorganised: bool,
     /// What has happened to the chain and was not told to the peers yet.
     events: Vec<ChainEvent>,
+    /// Tips since somebody last asked, kept only where somebody asks.
+    tips: Vec<BlockHash>,
+    pub(crate) keep_tips: bool,
+    /// Something happened by which the warnings may be others.
+    warnings_changed: bool,
     /// Blocks that were refused, with the reason, since somebody last asked.
     checked: Vec<(BlockHash, Option<String>)>,
 }
@@ -72,6 +79,7 @@ impl Backend {
             clock,
             log,
             prune: prune_mib > 0,
+            light: false,
             // 1 is the manual mode.
             prune_target: u64::try_from(prune_mib).ok().filter(|mib| *mib > 1).map(|mib| mib << 20),
             validation: Duration::ZERO,
@@ -79,6 +87,9 @@ impl Backend {
             disconnected: DisconnectedTransactions::new(),
             reorganised: false,
             events: Vec::new(),
+            tips: Vec::new(),
+            keep_tips: false,
+            warnings_changed: false,
             checked: Vec::new(),
         }
     }
@@ -199,6 +210,12 @@ impl Backend {
 
     /// Lets mempool, indexes and log follow one change of the chain.
     fn follow(&mut self, event: Event) {
+        if let Some(text) = event.log_message() {
+            match &event {
+                Event::HeaderRefused { .. } => self.log.debug("validation", &text),
+                _ => self.log.info(&text),
+            }
+        }
         match &event {
             Event::Connected { id, block, undo, .. } => {
                 let (hash, height) = (self.chain.tree()[*id].hash, self.chain.tree()[*id].height);
@@ -218,6 +235,7 @@ impl Backend {
             Event::BlockChecked { hash, result } => {
                 let reason = result.as_ref().err().map(|error| error.reason().to_owned());
                 if let Err(error) = result {
+                    self.warnings_changed = true;
                     self.log.info(&format!("Block validation error: {error}"));
                 }
                 self.checked.push((*hash, reason));
@@ -225,10 +243,74 @@ impl Backend {
             Event::TipChanged { id, .. } => {
                 self.settle();
                 self.log_tip(*id);
+                self.warnings_changed = true;
+                if self.keep_tips && !self.chain.is_initial_block_download() {
+                    self.tips.push(self.chain.tree()[*id].hash);
+                }
             }
             _ => {}
         }
         self.events.extend(chain_event(&self.chain, event));
+    }
+
+    /// The tips that there were since the last call, with [`Backend::keep_tips`].
+    pub(crate) fn take_tips(&mut self) -> Vec<BlockHash> {
+        std::mem::take(&mut self.tips)
+    }
+
+    /// Whether [`Backend::warnings`] may have changed since the last call.
+    pub(crate) fn take_warnings_changed(&mut self) -> bool {
+        std::mem::take(&mut self.warnings_changed)
+    }
+
+    /// What the owner should know about the chain, for `warnings` in the RPC.
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        let mut all = Vec::new();
+        if self.chain.unknown_activations().iter().any(|(_, active)| *active) {
+            let bits: Vec<String> = self
+                .chain
+                .unknown_activations()
+                .iter()
+                .filter(|(_, active)| *active)
+                .map(|(bit, _)| format!("Unknown new rules activated (versionbit {bit})"))
+                .collect();
+            all.extend(bits);
+        }
+        if self.chain.large_work_invalid_chain() {
+            all.push(
+                "Warning: Found invalid chain more than 6 blocks longer than our best chain. This could be due to \
+                 database corruption or consensus incompatibility with peers."
+                    .to_owned(),
+            );
+        }
+        all
+    }
+
+    /// [`Backend::warnings`] as JSON.
+    pub(crate) fn warnings_view(&self) -> crate::json::Json {
+        crate::json::Json::from(self.warnings())
+    }
+
+    /// Tells the log what has left the mempool.
+    pub(crate) fn follow_mempool(&mut self) {
+        for event in self.mempool.drain_events() {
+            match event {
+                pumasi_mempool::Event::Removed { tx, unbroadcast, .. } if unbroadcast => {
+                    let txid = tx.compute_txid();
+                    self.log.debug(
+                        "mempool",
+                        &format!(
+                            "Removed {txid} from set of unbroadcast txns before confirmation that txn was sent out"
+                        ),
+                    );
+                }
+                pumasi_mempool::Event::FeeRaised { evicted, feerate } => {
+                    self.log
+                        .debug("mempool", &format!("Removed {evicted} txn, rolling minimum fee bumped to {feerate}"));
+                }
+                _ => {}
+            }
+        }
     }
 
     /// Puts the transactions of disconnected blocks back, once the chain has come to rest.

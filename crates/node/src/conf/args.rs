@@ -49,6 +49,8 @@ pub struct Args {
     command_line: Settings,
     sections: BTreeMap<String, Settings>,
     network: String,
+    /// What the user should read on the terminal.
+    pub notices: Vec<String>,
 }
 
 impl Args {
@@ -67,11 +69,17 @@ impl Args {
                 None => (option, None),
             };
             let (name, negated) = option_of(name).ok_or_else(|| ConfError::Parameter(argument.clone()))?;
-            if name == "includeconf" && !negated {
-                return Err(ConfError::CommandLine(format!(
-                    "-includeconf cannot be used from commandline; -includeconf=\"{}\"",
-                    text.unwrap_or_default()
-                )));
+            if name == "includeconf" {
+                let told = match Value::interpret(negated, text) {
+                    Value::Negated => None,
+                    _ if negated => Some("true".to_owned()),
+                    Value::Text(text) => Some(format!("\"{text}\"")),
+                };
+                if let Some(told) = told {
+                    return Err(ConfError::CommandLine(format!(
+                        "-includeconf cannot be used from commandline; -includeconf={told}"
+                    )));
+                }
             }
             args.command_line.entry(name.to_owned()).or_default().push(Value::interpret(negated, text));
         }

@@ -1,11 +1,13 @@
 //! Configuration: the options and files of `bitcoind`, read as Bitcoin Core reads them.
 
 mod args;
+mod client;
 mod file;
 mod options;
 mod settings;
 
 pub use args::Args;
+pub(crate) use client::ClientSettings;
 pub use settings::{CLIENT_VERSION, Listen, Settings};
 
 use std::path::PathBuf;

@@ -6,12 +6,14 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use bitcoin::{Amount, Network};
+use pumasi_p2p::{NetAddr, PeerAddress};
 
 use super::{Args, ConfError};
 use crate::log::LogOptions;
+use crate::storage::private;
 
 /// The version that the node tells, in Bitcoin Core's numbering.
-pub const CLIENT_VERSION: u32 = 300_000;
+pub const CLIENT_VERSION: u32 = 319_900;
 /// The longest user agent (BIP14), in bytes.
 const MAX_SUBVERSION_LENGTH: usize = 256;
 
@@ -24,6 +26,8 @@ pub struct Listen {
     pub onion: bool,
     /// The permissions that `-whitebind=` gives its peers.
     pub permissions: Option<String>,
+    /// The node goes on without it when it cannot be had.
+    pub optional: bool,
 }
 
 /// The settings of one node.
@@ -45,6 +49,8 @@ pub struct Settings {
     pub listen: Vec<Listen>,
     /// The port of this network, or of `-port`.
     pub port: u16,
+    /// Addresses of ours to tell peers (`-externalip`).
+    pub external: Vec<PeerAddress>,
     /// Peers of `-connect`; `None` when peers are looked for.
     pub connect: Option<Vec<String>>,
     /// Addresses to serve JSON-RPC on; empty without `-server`.
@@ -55,6 +61,12 @@ pub struct Settings {
     pub peer_timeout: i64,
     /// Threads that check scripts, the validation thread included.
     pub script_threads: usize,
+    /// Bytes to upload in a day, 0 without limit (`-maxuploadtarget`).
+    pub max_upload: u64,
+    /// What a block of ours takes at least, in satoshis per 1,000 virtual bytes (`-blockmintxfee`).
+    pub block_min_fee_rate: i64,
+    /// Only headers and block filters are kept, and what concerns the watched scripts.
+    pub light: bool,
     /// What to tell the user at the start, none of which stops the node.
     pub warnings: Vec<String>,
 }
@@ -71,10 +83,10 @@ impl Settings {
         args.select_network(section_name(network));
         let base = args.base_folder();
         let folder = base.join(folder_name(network));
-        fs::create_dir_all(&base).map_err(|error| cannot_make(&base, &error))?;
+        private::create_folder(&base).map_err(|error| cannot_make(&base, &error))?;
         if !folder.exists() {
             // As Bitcoin Core does for a new folder, so that its tools find what they expect.
-            fs::create_dir_all(folder.join("wallets")).map_err(|error| cannot_make(&folder, &error))?;
+            private::create_folder(&folder.join("wallets")).map_err(|error| cannot_make(&folder, &error))?;
         }
         let blocks_base = match args.text("blocksdir") {
             Some(path) if !Path::new(path).is_dir() => {
@@ -84,7 +96,7 @@ impl Settings {
             None => folder.clone(),
         };
         let blocks_folder = blocks_base.join("blocks");
-        fs::create_dir_all(&blocks_folder).map_err(|error| cannot_make(&blocks_folder, &error))?;
+        private::create_folder(&blocks_folder).map_err(|error| cannot_make(&blocks_folder, &error))?;
         if args.is_set("checkpoints") {
             warnings.push(
                 "Option '-checkpoints' is set but checkpoints were removed. This option has no effect.".to_owned(),
@@ -102,10 +114,14 @@ impl Settings {
             log: log_options(&args)?,
             log_path: args.path("debuglogfile", "debug.log", &folder),
             listen: listen(&args, port)?,
+            external: external(&args, port)?,
             connect: connect(&args),
             rpc_listen: rpc_listen(&args, network)?,
             subversion: subversion(&args)?,
             script_threads: script_threads(&args),
+            max_upload: max_upload(&args)?,
+            block_min_fee_rate: block_min_fee_rate(&args)?,
+            light: light(&args)?,
             network,
             folder,
             blocks_folder,
@@ -143,7 +159,7 @@ fn cannot_make(path: &Path, error: &std::io::Error) -> ConfError {
 }
 
 /// Reads `bitcoin.conf` and what it includes; the texts are warnings.
-fn read_files(args: &mut Args) -> Result<Vec<String>, ConfError> {
+pub(super) fn read_files(args: &mut Args) -> Result<Vec<String>, ConfError> {
     let base = args.base_folder();
     if args.text("datadir").is_some_and(|text| !text.is_empty()) && !base.is_dir() {
         return Err(ConfError::NoFolder(base));
@@ -166,15 +182,21 @@ fn read_files(args: &mut Args) -> Result<Vec<String>, ConfError> {
     let network = network_of(args)?;
     args.select_network(section_name(network));
     let includes: Vec<String> = args.all("includeconf").into_iter().map(str::to_owned).collect();
-    for name in includes {
-        let text = fs::read_to_string(base.join(&name))
+    for name in &includes {
+        let text = fs::read_to_string(base.join(name))
             .map_err(|_| ConfError::File(format!("Failed to include configuration file {name}")))?;
         unknown.extend(args.read_file(&text)?);
     }
+    args.notices = args
+        .all("includeconf")
+        .into_iter()
+        .filter(|name| !includes.iter().any(|known| known == name))
+        .map(|name| format!("warning: -includeconf cannot be used from included files; ignoring -includeconf={name}"))
+        .collect();
     Ok(unknown.into_iter().map(|name| format!("Ignoring unknown configuration value {name}")).collect())
 }
 
-fn network_of(args: &Args) -> Result<Network, ConfError> {
+pub(super) fn network_of(args: &Args) -> Result<Network, ConfError> {
     let mut chosen = Vec::new();
     for (flag, network) in [
         ("regtest", Network::Regtest),
@@ -208,7 +230,7 @@ fn network_of(args: &Args) -> Result<Network, ConfError> {
 }
 
 /// The name of a network's section in the configuration file.
-fn section_name(network: Network) -> &'static str {
+pub(super) fn section_name(network: Network) -> &'static str {
     match network {
         Network::Bitcoin => "main",
         Network::Signet => "signet",
@@ -219,7 +241,7 @@ fn section_name(network: Network) -> &'static str {
 }
 
 /// The folder of a network below the node's folder.
-fn folder_name(network: Network) -> &'static str {
+pub(super) fn folder_name(network: Network) -> &'static str {
     match network {
         Network::Bitcoin => "",
         Network::Testnet => "testnet3",
@@ -237,7 +259,7 @@ fn default_port(network: Network) -> u16 {
     }
 }
 
-fn default_rpc_port(network: Network) -> u16 {
+pub(super) fn default_rpc_port(network: Network) -> u16 {
     match network {
         Network::Bitcoin => 8332,
         Network::Signet => 38332,
@@ -247,7 +269,7 @@ fn default_rpc_port(network: Network) -> u16 {
     }
 }
 
-fn port_of(args: &Args, name: &str) -> Result<Option<u16>, ConfError> {
+pub(super) fn port_of(args: &Args, name: &str) -> Result<Option<u16>, ConfError> {
     let Some(text) = args.text(name) else { return Ok(None) };
     match text.parse::<u16>() {
         Ok(port) if port != 0 => Ok(Some(port)),
@@ -258,6 +280,25 @@ fn port_of(args: &Args, name: &str) -> Result<Option<u16>, ConfError> {
 fn log_options(args: &Args) -> Result<LogOptions, ConfError> {
     let categories: BTreeSet<String> =
         LogOptions::categories(&args.all("debug"), &args.all("debugexclude")).map_err(ConfError::Value)?;
+    /// The levels that `-loglevel` takes.
+    const LEVELS: [&str; 3] = ["info", "debug", "trace"];
+    for level in args.all("loglevel") {
+        let known = match level.split_once(':') {
+            None if LEVELS.contains(&level) => true,
+            None => {
+                return Err(ConfError::Value(format!(
+                    "Unsupported global logging level -loglevel={level}. Valid values: info, debug, trace."
+                )));
+            }
+            Some((category, level)) => crate::log::CATEGORIES.contains(&category) && LEVELS.contains(&level),
+        };
+        if !known {
+            return Err(ConfError::Value(format!(
+                "Unsupported category-specific logging level -loglevel={level}. Expected -loglevel=<category>:<loglevel>. \
+                 Valid loglevels: info, debug, trace."
+            )));
+        }
+    }
     Ok(LogOptions {
         micros: args.flag("logtimemicros", false),
         categories,
@@ -282,7 +323,8 @@ fn socket(text: &str, port: u16) -> Option<SocketAddr> {
 fn listen(args: &Args, port: u16) -> Result<Vec<Listen>, ConfError> {
     let (binds, white) = (args.all("bind"), args.all("whitebind"));
     // Who only connects to given peers does not listen unless told to.
-    let default = connect(args).is_none() || !binds.is_empty() || !white.is_empty();
+    // A light node has nothing to serve.
+    let default = (connect(args).is_none() && !args.flag("light", false)) || !binds.is_empty() || !white.is_empty();
     if !args.flag("listen", default) {
         if !binds.is_empty() || !white.is_empty() {
             return Err(ConfError::Value("Cannot set -bind or -whitebind together with -listen=0".to_owned()));
@@ -295,9 +337,10 @@ fn listen(args: &Args, port: u16) -> Result<Vec<Listen>, ConfError> {
             Some(place) => (place, true),
             None => (*text, false),
         };
-        let address =
-            socket(place, port).ok_or_else(|| ConfError::Value(format!("Cannot resolve -bind address: '{text}'")))?;
-        all.push(Listen { address, onion, permissions: None });
+        let default = if onion { port.saturating_add(1) } else { port };
+        let address = socket(place, default)
+            .ok_or_else(|| ConfError::Value(format!("Cannot resolve -bind address: '{text}'")))?;
+        all.push(Listen { address, onion, permissions: None, optional: false });
     }
     for text in &white {
         let (permissions, place) = text.split_once('@').unwrap_or(("", text));
@@ -306,13 +349,39 @@ fn listen(args: &Args, port: u16) -> Result<Vec<Listen>, ConfError> {
         if address.port() == 0 {
             return Err(ConfError::Value(format!("Need to specify a port with -whitebind: '{place}'")));
         }
-        all.push(Listen { address, onion: false, permissions: Some(permissions.to_owned()) });
+        all.push(Listen { address, onion: false, permissions: Some(permissions.to_owned()), optional: false });
+    }
+    let mut seen = BTreeSet::new();
+    if let Some(twice) = all.iter().find(|listen| !seen.insert(listen.address)) {
+        return Err(ConfError::Value(format!(
+            "Duplicate binding configuration for address {}. Please check your -bind, -bind=...=onion and -whitebind \
+             settings.",
+            twice.address
+        )));
     }
     if all.is_empty() {
-        all.push(Listen { address: (Ipv4Addr::UNSPECIFIED, port).into(), onion: false, permissions: None });
-        all.push(Listen { address: (Ipv6Addr::UNSPECIFIED, port).into(), onion: false, permissions: None });
+        // Where a Tor daemon of this machine brings its connections, so that they are not taken for local ones.
+        let onion = SocketAddr::from((Ipv4Addr::LOCALHOST, port.saturating_add(1)));
+        for (address, onion) in [
+            (SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)), false),
+            (SocketAddr::from((Ipv6Addr::UNSPECIFIED, port)), false),
+            (onion, true),
+        ] {
+            all.push(Listen { address, onion, permissions: None, optional: true });
+        }
     }
     Ok(all)
+}
+
+fn external(args: &Args, port: u16) -> Result<Vec<PeerAddress>, ConfError> {
+    let bad = |text: &str| ConfError::Value(format!("Cannot resolve -externalip address: '{text}'"));
+    args.all("externalip")
+        .into_iter()
+        .map(|text| match text.parse::<NetAddr>() {
+            Ok(addr) => Ok(PeerAddress { addr, port }),
+            Err(_) => socket(text, port).map(PeerAddress::from).ok_or_else(|| bad(text)),
+        })
+        .collect()
 }
 
 /// The peers of `-connect`; `-connect=0` and `-noconnect` leave none and look for none.
@@ -323,22 +392,43 @@ fn connect(args: &Args) -> Option<Vec<String>> {
     Some(args.all("connect").into_iter().filter(|peer| *peer != "0").map(str::to_owned).collect())
 }
 
+/// `-light`, and what goes with it.
+fn light(args: &Args) -> Result<bool, ConfError> {
+    if !args.flag("light", false) {
+        for name in ["watch", "watchsince"] {
+            if args.is_set(name) {
+                return Err(ConfError::Value(format!("-{name} is for a light node: use it together with -light.")));
+            }
+        }
+        return Ok(false);
+    }
+    let set = |name: &&str| args.is_set(name) && !args.is_negated(name) && args.text(name) != Some("0");
+    let blocks =
+        ["prune", "txindex", "blockfilterindex", "peerblockfilters", "reindex", "reindex-chainstate", "loadblock"];
+    match blocks.iter().find(|name| set(name)) {
+        Some(name) => {
+            Err(ConfError::Value(format!("-light keeps no blocks: it cannot be used together with -{name}.")))
+        }
+        None => Ok(true),
+    }
+}
+
 fn rpc_listen(args: &Args, network: Network) -> Result<Vec<SocketAddr>, ConfError> {
     if !args.flag("server", true) {
         return Ok(Vec::new());
     }
     let port = port_of(args, "rpcport")?.unwrap_or_else(|| default_rpc_port(network));
     let (allow, binds) = (args.all("rpcallowip"), args.all("rpcbind"));
+    let bad = |text: &str| ConfError::Value(format!("Invalid port specified in -rpcbind: '{text}'"));
+    let addresses: Vec<SocketAddr> = binds
+        .iter()
+        .map(|text| socket(text, port).filter(|address| address.port() != 0).ok_or_else(|| bad(text)))
+        .collect::<Result<_, _>>()?;
     // Without -rpcallowip nobody else may ask, so there is no need to listen further than loopback.
     if allow.is_empty() || binds.is_empty() {
         return Ok(vec![(Ipv4Addr::LOCALHOST, port).into(), (Ipv6Addr::LOCALHOST, port).into()]);
     }
-    binds
-        .into_iter()
-        .map(|text| {
-            socket(text, port).ok_or_else(|| ConfError::Value(format!("Invalid port specified in -rpcbind: '{text}'")))
-        })
-        .collect()
+    Ok(addresses)
 }
 
 /// The user agent: name, version and comments (BIP14).
@@ -360,6 +450,59 @@ fn subversion(args: &Args) -> Result<String, ConfError> {
         )));
     }
     Ok(subversion)
+}
+
+/// `-maxuploadtarget=n`, in MiB, or with a unit: small letters count in thousands, capital ones in 1024.
+fn max_upload(args: &Args) -> Result<u64, ConfError> {
+    let Some(text) = args.text("maxuploadtarget") else { return Ok(0) };
+    let (digits, unit) = match text.char_indices().next_back() {
+        Some((at, unit)) if !unit.is_ascii_digit() => (&text[..at], unit),
+        _ => (text, 'M'),
+    };
+    let unit: u64 = match unit {
+        'k' => 1_000,
+        'K' => 1 << 10,
+        'm' => 1_000_000,
+        'M' => 1 << 20,
+        'g' => 1_000_000_000,
+        'G' => 1 << 30,
+        't' => 1_000_000_000_000,
+        'T' => 1 << 40,
+        _ => 0,
+    };
+    let amount = digits.parse::<u64>().ok().filter(|_| unit > 0).and_then(|amount| amount.checked_mul(unit));
+    amount.ok_or_else(|| ConfError::Value(format!("Unable to parse -maxuploadtarget: '{text}'")))
+}
+
+/// Checks the options of block making together.
+fn block_min_fee_rate(args: &Args) -> Result<i64, ConfError> {
+    /// The least that header and coinbase may be reckoned with (Core's `MINIMUM_BLOCK_RESERVED_WEIGHT`).
+    const LEAST_RESERVED: i64 = 2000;
+    /// The weight of a block.
+    const MOST: i64 = 4_000_000;
+    let refuse = |text: String| Err(ConfError::Value(text));
+    let max = args.integer("blockmaxweight", MOST);
+    if max > MOST {
+        return refuse(format!("Specified -blockmaxweight ({max}) exceeds consensus maximum block weight ({MOST})"));
+    }
+    let reserved = args.integer("blockreservedweight", 8000);
+    if reserved > MOST {
+        return refuse(format!(
+            "Specified -blockreservedweight ({reserved}) exceeds consensus maximum block weight ({MOST})"
+        ));
+    }
+    if reserved < LEAST_RESERVED {
+        return refuse(format!(
+            "Specified -blockreservedweight ({reserved}) is lower than minimum safety value of ({LEAST_RESERVED})"
+        ));
+    }
+    match args.text("blockmintxfee") {
+        None => Ok(1),
+        Some(text) => Amount::from_str_in(text, bitcoin::Denomination::Bitcoin)
+            .ok()
+            .and_then(|amount| i64::try_from(amount.to_sat()).ok())
+            .ok_or_else(|| ConfError::Value(format!("Invalid amount for -blockmintxfee=<amount>: '{text}'"))),
+    }
 }
 
 /// `-par=n`: 0 takes every core, a negative number leaves so many free.
@@ -418,6 +561,15 @@ mod tests {
     }
 
     #[test]
+    fn uploads_are_limited_in_units() {
+        let folder = tempfile::tempdir().unwrap();
+        for (text, bytes) in [("1", 1 << 20), ("800M", 800 << 20), ("5k", 5_000), ("2G", 2 << 30), ("0", 0)] {
+            let settings = load(folder.path(), &["-regtest", &format!("-maxuploadtarget={text}")]).unwrap();
+            assert_eq!(settings.max_upload, bytes, "{text}");
+        }
+    }
+
+    #[test]
     fn contradictions_are_refused() {
         let folder = tempfile::tempdir().unwrap();
         for (arguments, text) in [
@@ -426,6 +578,9 @@ mod tests {
             (&["-regtest", "-listen=0", "-bind=127.0.0.1"], "together with -listen=0"),
             (&["-regtest", "-uacomment=/bad/"], "contains unsafe characters"),
             (&["-regtest", "-port=0"], "Invalid port"),
+            (&["-regtest", "-light", "-txindex"], "cannot be used together with -txindex"),
+            (&["-regtest", "-watch=x"], "together with -light"),
+            (&["-regtest", "-maxuploadtarget=abc"], "Unable to parse -maxuploadtarget: 'abc'"),
         ] {
             let error = load(folder.path(), arguments).unwrap_err().to_string();
             assert!(error.contains(text), "{arguments:?}: {error}");

@@ -10,7 +10,7 @@ use pumasi_chain::Source;
 
 use crate::backend::Backend;
 use crate::conf::{ConfError, Settings};
-use crate::storage::import;
+use crate::storage::{Mask, import};
 
 /// Blocks of a file that may wait for their parent: as many as are downloaded out of order.
 const MAX_WAITING_BLOCKS: usize = 2048;
@@ -18,12 +18,15 @@ const MAX_WAITING_BLOCKS: usize = 2048;
 /// Takes in the blocks of `-reindex` and `-loadblock=`.
 pub(super) fn import_blocks(backend: &mut Backend, settings: &Settings) -> Result<(), ConfError> {
     let aside = import::files_aside(&settings.blocks_folder);
-    let given = settings.args.all("loadblock").into_iter().map(PathBuf::from);
+    let mask = Mask::open(&settings.blocks_folder, settings.args.flag("blocksxor", true))
+        .map_err(|error| ConfError::Value(crate::storage::explain(&error)))?;
+    // Files from elsewhere are not masked.
+    let given = settings.args.all("loadblock").into_iter().map(|path| (PathBuf::from(path), Mask::default()));
     let magic = backend.chain.params().magic.to_bytes();
-    for path in aside.iter().cloned().chain(given) {
+    for (path, mask) in aside.iter().map(|path| (path.clone(), mask)).chain(given) {
         backend.log.info(&format!("Importing blocks file {}...", path.display()));
         let mut import = Import { backend, waiting: HashMap::new(), imported: 0 };
-        let read = import::each_record(&path, magic, &mut |bytes| import.take(bytes));
+        let read = import::each_record(&path, magic, mask, &mut |bytes| import.take(bytes));
         let imported = import.imported;
         if let Err(error) = read {
             backend.log.warn(&format!("Could not open blocks file {}: {error}", path.display()));

@@ -10,7 +10,7 @@ use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 
-use super::Event;
+use super::{Event, call};
 use crate::node::Node;
 
 /// One figure.
@@ -29,10 +29,7 @@ pub(super) async fn serve(listener: TcpListener, node: mpsc::Sender<Event>) {
 
 async fn answer(State(node): State<mpsc::Sender<Event>>) -> Response {
     let (reply, figures) = oneshot::channel();
-    let ask = Box::new(move |node: &mut Node| {
-        let _ = reply.send(text(&collect(node)));
-    });
-    if node.send(Event::Call(ask)).await.is_err() {
+    if node.send(call(|node| text(&collect(node)), reply)).await.is_err() {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     }
     match figures.await {

@@ -4,9 +4,11 @@
 //! connections that came up or went down. The thread owns chain, mempool and peers, so nothing of them needs a lock.
 
 mod bans;
+mod capture;
 mod dial;
 mod import;
 mod metrics;
+mod notify;
 mod peer;
 mod permissions;
 mod run;
@@ -19,17 +21,34 @@ use bitcoin::BlockHash;
 use pumasi_p2p::wire::{MessageType, Received, TransportInfo};
 use pumasi_p2p::{Closed, DialId, Level, LogLine, NetAddr, PeerId, Permissions};
 use tokio::net::TcpStream;
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::log::DebugLog;
 use crate::node::Node;
 
 pub use run::{Observer, Progress, run, run_observed};
 
+/// Something to do with the node. What it gives back tells the caller, once everything that follows from it is done:
+/// who reads the log after the reply finds it there.
+pub(crate) type Call = Box<dyn FnOnce(&mut Node) -> Box<dyn FnOnce() + Send> + Send>;
+
+/// A call whose result goes to `reply`.
+pub(crate) fn call<T: Send + 'static>(
+    run: impl FnOnce(&mut Node) -> T + Send + 'static,
+    reply: oneshot::Sender<T>,
+) -> Event {
+    Event::Call(Box::new(move |node| {
+        let result = run(node);
+        Box::new(move || {
+            let _ = reply.send(result);
+        })
+    }))
+}
+
 /// What the validation thread is told.
 pub(crate) enum Event {
     /// A call of the RPC.
-    Call(Box<dyn FnOnce(&mut Node) + Send>),
+    Call(Call),
     /// Somebody has connected to us.
     Accepted { stream: TcpStream, address: SocketAddr, bind: SocketAddr, onion: bool, permissions: Permissions },
     /// A connection that was asked for is up, or is not.

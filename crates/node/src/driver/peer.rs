@@ -9,6 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, mpsc};
 
+use super::capture::Capture;
 use super::{Event, PeerEvent};
 use crate::log::DebugLog;
 
@@ -35,6 +36,8 @@ pub(super) struct Connection {
     /// Room for messages that the validation thread has not taken yet.
     pub(super) room: Arc<Semaphore>,
     pub(super) log: DebugLog,
+    /// Where its messages are written down.
+    pub(super) capture: Option<Capture>,
     /// Bytes that may wait to be written before the other side counts as slow (`-maxsendbuffer`).
     pub(super) max_send_buffer: usize,
 }
@@ -83,7 +86,12 @@ impl Connection {
             tokio::select! {
                 biased;
                 command = self.commands.recv() => match command {
-                    Some(Command::Send(message)) => self.transport.send(message),
+                    Some(Command::Send(message)) => {
+                        if let Some(capture) = &mut self.capture {
+                            capture.write(&message, false);
+                        }
+                        self.transport.send(message);
+                    }
                     Some(Command::Pause(pause)) => paused = pause,
                     Some(Command::Disconnect) | None => {
                         self.write_what_fits(&outgoing);
@@ -126,6 +134,9 @@ impl Connection {
     /// Hands over what was received, in order, when there is room for it.
     async fn pass_on(&mut self) {
         while let Some(received) = self.transport.poll_received() {
+            if let (Some(capture), Received::Message { message, .. }) = (&mut self.capture, &received) {
+                capture.write(message, true);
+            }
             let size = match &received {
                 Received::Message { size, .. } | Received::Rejected { size } => *size,
             };

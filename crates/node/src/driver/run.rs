@@ -9,6 +9,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 
 use super::dial::Dialer;
+use super::notify::Notifier;
 use super::work::Worker;
 use super::{Event, Tip};
 use super::{metrics, permissions, setup};
@@ -26,7 +27,7 @@ const FAREWELL: Duration = Duration::from_secs(2);
 /// How far a running node is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
-    /// Height of the active chain.
+    /// Height of the active chain; of a light node, up to where it has looked.
     pub height: u32,
     /// Height of the best header.
     pub headers: u32,
@@ -34,6 +35,8 @@ pub struct Progress {
     pub peers: usize,
     /// It still catches up.
     pub syncing: bool,
+    /// It is a light node.
+    pub light: bool,
 }
 
 /// Who is told twice a second how far the node is; on the node's own thread, so it should not take long.
@@ -67,13 +70,19 @@ pub fn run_observed(settings: Settings, observer: Observer) -> Result<(), ConfEr
 async fn live(settings: Settings, observer: Observer) -> Result<(), ConfError> {
     let _folder = FolderLock::take(&settings.folder).map_err(|error| ConfError::Value(error.to_string()))?;
     let _blocks = FolderLock::take(&settings.blocks_folder).map_err(|error| ConfError::Value(error.to_string()))?;
+    let (sender, events) = mpsc::channel(QUEUE);
+    // From now on, so that somebody who ends the node while it opens finds everything saved.
+    tokio::spawn(signals(sender.clone()));
     let clock = Arc::new(Clock::default());
     if settings.args.is_set("mocktime") {
         clock.set_mock(settings.args.integer("mocktime", 0));
     }
-    let log = DebugLog::open(&settings.log_path, settings.log.clone(), Arc::clone(&clock)).map_err(|error| {
-        ConfError::Value(format!("Could not open debug log file {}: {error}", settings.log_path.display()))
-    })?;
+    let log = if settings.args.is_negated("debuglogfile") {
+        DebugLog::without_file(settings.log.clone(), Arc::clone(&clock))
+    } else {
+        DebugLog::open(&settings.log_path, settings.log.clone(), Arc::clone(&clock))
+            .map_err(|_| ConfError::Value(format!("Could not open debug log file {}", settings.log_path.display())))?
+    };
     log.info(&format!("Pumasi version v{} starting on {:?}", env!("CARGO_PKG_VERSION"), settings.network));
     log.info(&format!("Using data directory {}", settings.folder.display()));
     for warning in &settings.warnings {
@@ -89,7 +98,6 @@ async fn live(settings: Settings, observer: Observer) -> Result<(), ConfError> {
         .await
         .map_err(|error| ConfError::Value(format!("The chain could not be opened: {error}")))??;
 
-    let (sender, events) = mpsc::channel(QUEUE);
     let start = node.backend.chain.tip();
     let (tip, tips) = watch::channel(Tip { hash: start.hash, height: start.height, stopping: false });
     let (stop, stopped) = watch::channel(false);
@@ -101,11 +109,10 @@ async fn live(settings: Settings, observer: Observer) -> Result<(), ConfError> {
     if let Some(listener) = metrics_listener(&settings).await? {
         tokio::spawn(metrics::serve(listener, sender.clone()));
     }
-    tokio::spawn(signals(sender.clone()));
     let server = tokio::spawn(server.serve(stopped));
 
     let timeout = Duration::from_millis(u64::try_from(settings.args.integer("timeout", 5000)).unwrap_or(5000).max(1));
-    let worker = Worker {
+    let mut worker = Worker {
         dialer: Dialer { network: settings.network, default_port: node.backend.chain.params().default_port, timeout },
         max_send_buffer: usize::try_from(settings.args.integer("maxsendbuffer", 1000)).unwrap_or(0) * 1000,
         node,
@@ -118,8 +125,14 @@ async fn live(settings: Settings, observer: Observer) -> Result<(), ConfError> {
         observer,
         last_tick: std::time::Instant::now(),
         last_index_save: std::time::Instant::now(),
+        stop_at_height: u32::try_from(settings.args.integer("stopatheight", 0)).ok().filter(|height| *height > 0),
+        notifier: Notifier::new(&settings.args, log.clone()),
+        capture: settings.args.flag("capturemessages", false).then(|| settings.folder.clone()),
+        last_light_save: std::time::Instant::now(),
     };
-    log.info("Done loading");
+    worker.node.backend.keep_tips = worker.notifier.wants_blocks();
+    log.info("init message: Done loading");
+    worker.notifier.started(&settings.args);
     let ended = tokio::task::spawn_blocking(move || {
         let (mut worker, stop) = (worker, stop);
         worker.until_stopped();
@@ -186,8 +199,8 @@ async fn listen(wanted: &[Listen], log: &DebugLog) -> Result<Vec<(TcpListener, L
                     listen.address
                 );
                 log.error(&format!("{text} ({error})"));
-                // Without -bind both IP versions are tried, and one of them may be missing.
-                if !listen.address.ip().is_unspecified() {
+                // Without -bind several are tried, and some of them may be missing.
+                if !listen.optional {
                     return Err(ConfError::Value(text));
                 }
                 failure = Some(text);

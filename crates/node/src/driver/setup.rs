@@ -3,25 +3,27 @@
 use std::fs;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use bitcoin::hashes::Hash;
 use bitcoin::p2p::ServiceFlags;
-use bitcoin::{Amount, Work};
+use bitcoin::{Amount, BlockHash, Work};
 use pumasi_chain::params::{MAX_FUTURE_BLOCK_TIME, Params};
 use pumasi_chain::{ChainState, Options, ScriptChecks};
-use pumasi_mempool::{Config as MempoolConfig, FeeRate, LoadOptions, Mempool};
-use pumasi_p2p::{AddressBook, AddressEntry, Config as NetConfig, Network, NetworkKind, PeerAddress, Time};
+use pumasi_mempool::{Config as MempoolConfig, FeeRate, Limits, LoadOptions, Mempool};
+use pumasi_p2p::{AddressBook, AddressEntry, Config as NetConfig, Host, Network, NetworkKind, PeerAddress, Time};
 use pumasi_script::{CacheUse, Interpreter, ScriptVerifier, SigCache};
 
 use super::import::import_blocks;
 use super::{bans, permissions};
 use crate::backend::{Backend, Chain, Context};
 use crate::clock::Clock;
-use crate::conf::{ConfError, Settings};
-use crate::index::Indexes;
+use crate::conf::{Args, ConfError, Settings};
+use crate::index::{Indexes, Wanted};
+use crate::light::{Light, Watch};
 use crate::log::DebugLog;
 use crate::node::Node;
-use crate::rpc::ActiveCalls;
+use crate::rpc::{ActiveCalls, watched_scripts};
 use crate::storage::{DiskStore, StoreOptions, explain, import};
 
 /// Bytes for signatures that were checked already (Core's `DEFAULT_VALIDATION_CACHE_BYTES`).
@@ -48,7 +50,17 @@ pub(super) fn node(
     calls: ActiveCalls,
 ) -> Result<Node, ConfError> {
     let params = chain_params(&settings)?;
+    check_together(&settings.args)?;
     permissions::check(&settings.args)?;
+    if params.signet_challenge.is_some() {
+        log.info(&format!("Signet derived magic (message start): {}", hex::encode(params.magic.to_bytes())));
+    }
+    if params.assume_valid == BlockHash::all_zeros() {
+        log.info("Validating signatures for all blocks.");
+    } else {
+        log.info(&format!("Assuming ancestors of block {} have valid signatures.", params.assume_valid));
+    }
+    log.info(&format!("Setting nMinimumChainWork={:064x}", params.minimum_chain_work));
     let args = &settings.args;
     let cache = u64::try_from(args.integer("dbcache", DEFAULT_CACHE_MIB).clamp(4, 1 << 20)).unwrap_or(4) << 20;
     let database_cache = (cache / 8).max(DATABASE_CACHE_BYTES.min(cache / 2));
@@ -64,6 +76,7 @@ pub(super) fn node(
         magic: params.magic.to_bytes(),
         cache_size: database_cache,
         small_files: args.flag("fastprune", false),
+        masked: args.flag("blocksxor", true),
     })
     .map_err(|error| ConfError::Value(explain(&error)))?;
     let signatures = Arc::new(SigCache::new(SIGNATURE_CACHE_BYTES, random()));
@@ -78,9 +91,13 @@ pub(super) fn node(
     let chain =
         ChainState::open(params, store, options, clock.seconds()).map_err(|error| ConfError::Value(explain(&error)))?;
     check_tip_time(&chain, clock)?;
-    let mut indexes =
-        Indexes::open(&settings.folder, args.flag("txindex", false), wants_filters(&settings), log.clone())
-            .map_err(|error| ConfError::Value(format!("The index cannot be opened: {error}")))?;
+    let wanted = Wanted {
+        transactions: args.flag("txindex", false),
+        filters: wants_filters(args),
+        spenders: args.flag("txospenderindex", false),
+    };
+    let mut indexes = Indexes::open(&settings.folder, wanted, log.clone())
+        .map_err(|error| ConfError::Value(format!("The index cannot be opened: {error}")))?;
     indexes.catch_up(&chain);
     let mempool = Mempool::new(mempool_config(&settings)?);
     let prune = prune_mib(&settings)?;
@@ -90,8 +107,43 @@ pub(super) fn node(
     let mut net = network(&settings, net_params, clock, log);
     let tip = backend.chain.tip();
     net.set_best_block(tip.height, tip.header.time);
+    let light = if settings.light { Some(light(&mut backend, &mut net, &settings)?) } else { None };
     let last_flush = clock.seconds();
-    Ok(Node { backend, net, settings, started_at: last_flush, calls, stopping: false, last_flush })
+    Ok(Node {
+        backend,
+        net,
+        light,
+        settings,
+        started: Instant::now(),
+        last_template: None,
+        calls,
+        stopping: false,
+        last_flush,
+    })
+}
+
+/// Opens what a light node knows, and watches what it was started with.
+fn light(backend: &mut Backend, net: &mut Network, settings: &Settings) -> Result<Light, ConfError> {
+    let chain = &backend.chain;
+    let (mut light, mut sync) = Light::open(&settings.folder, chain.params(), |hash| chain.tree().id(hash).is_some())
+        .map_err(|error| ConfError::Value(explain(&error)))?;
+    let args = &settings.args;
+    let since = args.integer("watchsince", 0);
+    let since =
+        u32::try_from(since).map_err(|_| ConfError::Value(format!("-watchsince must be a height, not {since}.")))?;
+    for what in args.all("watch") {
+        let bad = |error: String| ConfError::Value(format!("-watch={what}: {error}"));
+        let scripts = watched_scripts(what, settings.network).map_err(bad)?;
+        // What was watched before keeps its height.
+        if !light.watches().contains_key(what) || args.is_set("watchsince") {
+            light.watch(what, Watch { scripts, since }, &mut sync).map_err(|error| bad(error.to_string()))?;
+        }
+    }
+    backend.light = true;
+    net.start_light(sync);
+    let best = Host::tip(backend);
+    net.set_best_block(best.height, best.time);
+    Ok(light)
 }
 
 /// A tip from the future means that the clock is wrong now, or was.
@@ -108,13 +160,33 @@ fn check_tip_time(chain: &Chain, clock: &Clock) -> Result<(), ConfError> {
     Ok(())
 }
 
+/// Refuses options that contradict each other, and values that mean nothing.
+fn check_together(args: &Args) -> Result<(), ConfError> {
+    let refuse = |text: String| Err(ConfError::Value(text));
+    match args.text("blockfilterindex") {
+        None | Some("" | "0" | "1" | "basic") => {}
+        Some(other) => return refuse(format!("Unknown -blockfilterindex value {other}.")),
+    }
+    if args.flag("peerblockfilters", false) && !wants_filters(args) {
+        return refuse("Cannot set -peerblockfilters without -blockfilterindex.".to_owned());
+    }
+    let dns_seed = args.flag("dnsseed", !args.is_set("connect"));
+    if args.flag("forcednsseed", false) && !dns_seed {
+        return refuse("Cannot set -forcednsseed to true when setting -dnsseed to false.".to_owned());
+    }
+    Ok(())
+}
+
 fn chain_params(settings: &Settings) -> Result<Params, ConfError> {
     let args = &settings.args;
     let text = |error: pumasi_chain::params::OptionError| ConfError::Value(error.to_string());
+    if args.all("signetchallenge").len() > 1 {
+        return Err(ConfError::Value("-signetchallenge cannot be multiple values.".to_owned()));
+    }
     let mut params = match args.text("signetchallenge") {
         Some(challenge) if settings.network == bitcoin::Network::Signet => {
             let script = hex::decode(challenge)
-                .map_err(|_| ConfError::Value("-signetchallenge must be hexadecimal.".to_owned()))?;
+                .map_err(|_| ConfError::Value(format!("-signetchallenge must be hex, not '{challenge}'.")))?;
             Params::signet_with(script.into())
         }
         _ => Params::new(settings.network)
@@ -126,12 +198,14 @@ fn chain_params(settings: &Settings) -> Result<Params, ConfError> {
     for value in args.all("vbparams") {
         params.set_version_bits(value).map_err(text)?;
     }
+    if args.flag("fastprune", false) && params.mockable {
+        params.prune_after_height = 100;
+    }
+    if args.all("test").contains(&"bip94") {
+        params.enforce_bip94 = true;
+    }
     if let Some(value) = args.text("minimumchainwork") {
-        let bad = || {
-            ConfError::Value(format!(
-                "Invalid minimum work specified ({value}), must be up to 64 hex digits (or 0 to disable)"
-            ))
-        };
+        let bad = || ConfError::Value(format!("Invalid minimum work specified ({value}), must be up to 64 hex digits"));
         let digits = value.strip_prefix("0x").unwrap_or(value);
         params.minimum_chain_work = Work::from_unprefixed_hex(digits).map_err(|_| bad())?;
     }
@@ -166,11 +240,14 @@ fn prune_mib(settings: &Settings) -> Result<i64, ConfError> {
     if mib > 0 && args.flag("txindex", false) {
         return Err(ConfError::Value("Prune mode is incompatible with -txindex.".to_owned()));
     }
+    if mib > 0 && args.flag("txospenderindex", false) {
+        return Err(ConfError::Value("Prune mode is incompatible with -txospenderindex.".to_owned()));
+    }
     Ok(mib)
 }
 
-fn wants_filters(settings: &Settings) -> bool {
-    settings.args.text("blockfilterindex").is_some_and(|value| value != "0")
+fn wants_filters(args: &Args) -> bool {
+    args.text("blockfilterindex").is_some_and(|value| value != "0")
 }
 
 fn mempool_config(settings: &Settings) -> Result<MempoolConfig, ConfError> {
@@ -200,13 +277,20 @@ fn mempool_config(settings: &Settings) -> Result<MempoolConfig, ConfError> {
         None
     };
     config.bytes_per_sigop = u32::try_from(args.integer("bytespersigop", 20)).unwrap_or(20);
-    let count = |name, default: u64| u64::try_from(args.integer(name, default.cast_signed())).unwrap_or(default);
-    config.limits.ancestor_count = count("limitancestorcount", config.limits.ancestor_count);
-    config.limits.descendant_count = count("limitdescendantcount", config.limits.descendant_count);
-    let size =
-        |name, default: i64| if args.is_set(name) { args.integer(name, 101).saturating_mul(1000) } else { default };
-    config.limits.ancestor_size_vbytes = size("limitancestorsize", config.limits.ancestor_size_vbytes);
-    config.limits.descendant_size_vbytes = size("limitdescendantsize", config.limits.descendant_size_vbytes);
+    let most = Limits::MAX_CLUSTER_COUNT;
+    let count = args.integer("limitclustercount", most.cast_signed());
+    config.limits.cluster_count = match u64::try_from(count) {
+        Ok(count) if count <= most => count,
+        Ok(_) => return Err(ConfError::Value(format!("limitclustercount must be less than or equal to {most}"))),
+        Err(_) => return Err(ConfError::Value(format!("limitclustercount must not be negative: {count}"))),
+    };
+    config.limits.cluster_size_vbytes = args.integer("limitclustersize", 101).saturating_mul(1000);
+    // Room for the largest cluster several times over, or one could not be replaced by another.
+    let least = config.limits.cluster_size_vbytes.saturating_mul(40);
+    if i64::try_from(config.max_size_bytes).is_ok_and(|size| size < least) {
+        let mb = least.saturating_add(999_999) / 1_000_000;
+        return Err(ConfError::Value(format!("-maxmempool must be at least {mb} MB")));
+    }
     Ok(config)
 }
 
@@ -280,19 +364,24 @@ fn network(settings: &Settings, params: pumasi_p2p::Params, clock: &Clock, log: 
     if args.flag("peerblockfilters", false) {
         services |= ServiceFlags::COMPACT_FILTERS;
     }
+    if settings.light {
+        // It keeps no blocks and knows no coins: there is nothing that it could serve or check.
+        services = ServiceFlags::from(services.to_u64() & ServiceFlags::P2P_V2.to_u64());
+    }
     config.services = services;
     config.listen = !settings.listen.is_empty();
     config.max_connections = usize::try_from(args.integer("maxconnections", 125)).unwrap_or(0);
     config.peer_timeout = Duration::from_secs(settings.peer_timeout.unsigned_abs());
-    config.ignore_incoming_txs = args.flag("blocksonly", false);
+    config.ignore_incoming_txs = settings.light || args.flag("blocksonly", false);
     config.log_ips = args.flag("logips", false);
     config.connect.clone_from(&settings.connect);
+    config.local_addresses = settings.external.clone();
     config.added_nodes = owned("addnode");
     config.seed_nodes = owned("seednode");
     config.dns_seed = args.flag("dnsseed", settings.connect.is_none() && config.max_connections > 0);
     config.force_dns_seed = args.flag("forcednsseed", false);
     config.fixed_seeds = args.flag("fixedseeds", true);
-    config.max_upload = u64::try_from(args.integer("maxuploadtarget", 0)).unwrap_or(0) << 20;
+    config.max_upload = settings.max_upload;
     config.receive_flood = usize::try_from(args.integer("maxreceivebuffer", 5000)).unwrap_or(0) * 1000;
     let only: Vec<NetworkKind> = args.all("onlynet").into_iter().filter_map(NetworkKind::from_name).collect();
     if !only.is_empty() {

@@ -2,16 +2,20 @@
 
 use std::collections::HashMap;
 use std::fs;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use pumasi_p2p::light::FilterSync;
 use pumasi_p2p::wire::Transport;
 use pumasi_p2p::{Closed, Output, PeerId};
 use tokio::net::TcpStream;
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, mpsc, watch};
 
+use super::capture::Capture;
 use super::dial::{Dialer, resolve_seed};
+use super::notify::Notifier;
 use super::peer::{Command, Connection, WAITING_KIB};
 use super::run::{Observer, Progress};
 use super::{Event, PeerEvent, Tip, write_line};
@@ -26,6 +30,8 @@ const TICK: Duration = Duration::from_millis(500);
 const BATCH: usize = 64;
 /// Real time between two saves of which blocks there are, so that a crash does not lose those that came.
 const INDEX_SAVE_INTERVAL: Duration = Duration::from_secs(10);
+/// Real time between two saves of what a light node has found.
+const LIGHT_SAVE_INTERVAL: Duration = Duration::from_secs(1);
 /// Seconds of node time between two saves of the chain (Core's `DATABASE_WRITE_INTERVAL`, about an hour).
 const SAVE_INTERVAL: i64 = 3600;
 
@@ -46,6 +52,14 @@ pub(super) struct Worker {
     pub(super) last_tick: Instant,
     /// When what is known about blocks was last saved.
     pub(super) last_index_save: Instant,
+    /// The node ends at this height (`-stopatheight`).
+    pub(super) stop_at_height: Option<u32>,
+    /// The owner's commands.
+    pub(super) notifier: Notifier,
+    /// The folder below which messages are written down (`-capturemessages`).
+    pub(super) capture: Option<PathBuf>,
+    /// When what a light node has found was last saved.
+    pub(super) last_light_save: Instant,
 }
 
 impl Worker {
@@ -84,6 +98,7 @@ impl Worker {
 
     /// Saves all; the text is why the node had to stop, if it had to.
     pub(super) fn finish(mut self) -> Option<String> {
+        self.notifier.stopped();
         self.save();
         self.node.backend.fatal
     }
@@ -103,8 +118,10 @@ impl Worker {
         let now = self.node.time();
         match event {
             Event::Call(call) => {
-                call(&mut self.node);
+                let tell = call(&mut self.node);
                 self.node.tell_peers();
+                self.after_work();
+                tell();
             }
             Event::Accepted { stream, address, bind, onion, permissions } => {
                 let _ = onion;
@@ -153,6 +170,12 @@ impl Worker {
         let _ = stream.set_nodelay(true);
         let (link, commands) = mpsc::unbounded_channel();
         self.links.insert(peer, link);
+        let capture = self.capture.as_deref().zip(stream.peer_addr().ok()).and_then(|(folder, address)| {
+            let opened = Capture::open(folder, address);
+            opened
+                .inspect_err(|error| self.node.backend.log.warn(&format!("messages cannot be written down: {error}")))
+                .ok()
+        });
         let connection = Connection {
             peer,
             stream,
@@ -161,6 +184,7 @@ impl Worker {
             events: self.sender.clone(),
             room: Arc::clone(&self.room),
             log: self.node.backend.log.clone(),
+            capture,
             max_send_buffer: self.max_send_buffer,
         };
         self.runtime.spawn(connection.run());
@@ -168,10 +192,21 @@ impl Worker {
 
     /// Does what the peers' side asks for, and tells who waits for a new tip.
     fn after_work(&mut self) {
+        self.node.follow_light();
         while let Some(output) = self.node.net.poll_output() {
             self.output(output);
         }
+        self.node.backend.follow_mempool();
+        for hash in self.node.backend.take_tips() {
+            self.notifier.block(&hash);
+        }
+        if self.node.backend.take_warnings_changed() {
+            self.notifier.warnings(self.node.backend.warnings());
+        }
         let entry = self.node.backend.chain.tip();
+        if self.stop_at_height.is_some_and(|height| entry.height >= height) {
+            self.node.stopping = true;
+        }
         let tip = Tip { hash: entry.hash, height: entry.height, stopping: self.node.stopping };
         self.tip.send_if_modified(|known| std::mem::replace(known, tip) != tip);
     }
@@ -223,11 +258,14 @@ impl Worker {
             self.node.net.tick(elapsed, now, &mut self.node.backend);
             self.after_work();
             let (chain, counts) = (&self.node.backend.chain, self.node.net.connection_counts());
-            (self.observer)(Progress {
-                height: chain.active().height(),
-                headers: chain.tree()[chain.best_header()].height,
-                peers: counts.inbound + counts.outbound,
-                syncing: chain.is_initial_block_download(),
+            let headers = chain.tree()[chain.best_header()].height;
+            let (peers, scanned) = (counts.inbound + counts.outbound, self.node.net.light().map(FilterSync::scanned));
+            (self.observer)(match scanned {
+                Some(height) => Progress { height, headers, peers, syncing: height < headers, light: true },
+                None => {
+                    let (height, syncing) = (chain.active().height(), chain.is_initial_block_download());
+                    Progress { height, headers, peers, syncing, light: false }
+                }
             });
         }
     }
@@ -237,6 +275,10 @@ impl Worker {
         if now >= self.node.last_flush.saturating_add(SAVE_INTERVAL) {
             self.node.last_flush = now;
             self.node.backend.flush();
+        }
+        if self.last_light_save.elapsed() >= LIGHT_SAVE_INTERVAL {
+            self.last_light_save = Instant::now();
+            self.node.save_light();
         }
         if self.last_index_save.elapsed() >= INDEX_SAVE_INTERVAL {
             self.last_index_save = Instant::now();
@@ -263,6 +305,7 @@ impl Worker {
         }
         if self.node.backend.fatal.is_none() {
             self.node.backend.flush();
+            self.node.save_light();
         }
         self.node.backend.log.info("Shutdown: done");
     }

@@ -96,6 +96,34 @@ impl RpcError {
     }
 }
 
+/// The places of a descriptor's range: up to a number, or from one to another.
+pub(crate) fn range(value: &Json) -> Result<(u32, u32), RpcError> {
+    /// Places of one call.
+    const MOST: i64 = 1_000_000;
+    let refuse = |text: &str| Err(RpcError::invalid_parameter(text));
+    let (begin, end) = match value {
+        Json::Array(ends) => match ends.as_slice() {
+            [begin, end] => (integer(begin)?, integer(end)?),
+            _ => return refuse("Range must have exactly two elements"),
+        },
+        end => (0, integer(end)?),
+    };
+    if begin > end && matches!(value, Json::Array(_)) {
+        return refuse("Range specified as [begin,end] must not have begin after end");
+    }
+    if begin < 0 {
+        return refuse("Range should be greater or equal than 0");
+    }
+    if !(0..=i64::from(i32::MAX)).contains(&end) {
+        return refuse("End of range is too high");
+    }
+    if end >= begin + MOST {
+        return refuse("Range is too large");
+    }
+    let place = |place: i64| u32::try_from(place).map_err(|_| RpcError::parse_number());
+    Ok((place(begin)?, place(end)?))
+}
+
 /// Reads a hash as it is written, last byte first; the bytes are in the order in which they are hashed.
 pub(crate) fn hash(text: &str, name: &str) -> Result<[u8; 32], RpcError> {
     if text.len() != 64 {

@@ -17,15 +17,18 @@ use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use super::auth::{Auth, Cookie};
 use super::error::{RpcError, RpcResult};
 use super::request::{Request, Version, unreadable};
+use super::rest::{self, Question};
 use super::table;
 use super::wait::{self, Waiting};
 use crate::conf::{ConfError, Settings};
-use crate::driver::{Event, Tip};
+use crate::driver::{Event, Tip, call};
 use crate::json::Json;
 use crate::log::DebugLog;
 
 /// A request body may be so long: a block in hexadecimal is 8 MB, and a batch holds several (Core: 32 MiB).
 const MAX_BODY: usize = 0x0200_0000;
+/// Path and headers together may be so long (Core's `MAX_HEADERS_SIZE`).
+const MAX_HEAD: usize = 8192;
 /// How long a wrong password is left waiting.
 const WRONG_PASSWORD_DELAY: Duration = Duration::from_millis(250);
 
@@ -77,6 +80,8 @@ struct Shared {
     queued: AtomicUsize,
     queue_depth: usize,
     active: ActiveCalls,
+    /// `-rest`
+    rest: bool,
     node: mpsc::Sender<Event>,
     tip: watch::Receiver<Tip>,
     log: DebugLog,
@@ -118,21 +123,27 @@ impl Server {
             None => None,
             Some(path) => {
                 let cookie = Cookie::write(&path, args.text("rpccookieperms")).map_err(|error| {
-                    ConfError::Value(format!(
+                    log.warn(&format!(
                         "Unable to open cookie authentication file {} for writing: {error}",
                         path.display()
-                    ))
+                    ));
+                    ConfError::Value("Unable to start HTTP server. See debug log for details.".to_owned())
                 })?;
                 log.info(&format!("Generated RPC authentication cookie {}", path.display()));
                 Some(cookie)
             }
         };
-        let auth = Auth::new(args, cookie.as_ref().map(|cookie| cookie.password.as_str())).map_err(ConfError::Value)?;
+        let auth = Auth::new(args, cookie.as_ref().map(|cookie| cookie.password.as_str())).map_err(|why| {
+            log.error(&why);
+            ConfError::Value("Unable to start HTTP server. See debug log for details.".to_owned())
+        })?;
         let allow = args
             .all("rpcallowip")
             .into_iter()
             .map(|text| {
-                text.parse::<Subnet>().map_err(|_| {
+                // With CJDNS its addresses (fc00::/8) are those of others.
+                let is_cjdns = args.flag("cjdnsreachable", false) && text.to_ascii_lowercase().starts_with("fc");
+                text.parse::<Subnet>().ok().filter(|_| !is_cjdns).ok_or_else(|| {
                     ConfError::Value(format!(
                         "Invalid -rpcallowip subnet specification: {text}. Valid values are a single IP (e.g. \
                          1.2.3.4), a network/netmask (e.g. 1.2.3.4/255.255.255.0), a network/CIDR (e.g. \
@@ -149,6 +160,7 @@ impl Server {
             queued: AtomicUsize::new(0),
             queue_depth: at_least_one("rpcworkqueue", 64),
             active,
+            rest: args.flag("rest", false),
             node,
             tip,
             log: log.clone(),
@@ -189,6 +201,14 @@ async fn answer(
 ) -> Response {
     if !shared.may_connect(peer.ip()) {
         return StatusCode::FORBIDDEN.into_response();
+    }
+    let size: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+    if size + uri.to_string().len() > MAX_HEAD {
+        return StatusCode::BAD_REQUEST.into_response();
+    }
+    if let Some(path) = uri.path().strip_prefix("/rest").filter(|path| shared.rest && path.starts_with('/')) {
+        let query = uri.query().unwrap_or_default().to_owned();
+        return shared.rest(Question { path: path.to_owned(), query, body: body.to_vec() }).await;
     }
     if uri.path() != "/" {
         return StatusCode::NOT_FOUND.into_response();
@@ -256,6 +276,22 @@ impl Shared {
         permit
     }
 
+    /// A question to `/rest`.
+    async fn rest(&self, question: Question) -> Response {
+        let Some(_permit) = self.permit().await else {
+            return (StatusCode::SERVICE_UNAVAILABLE, "Work queue depth exceeded").into_response();
+        };
+        let (reply, answer) = oneshot::channel();
+        let sent = self.node.send(call(move |node| rest::answer(node, &question), reply)).await;
+        match answer.await {
+            Ok(Ok(found)) if sent.is_ok() => ([(header::CONTENT_TYPE, found.content_type)], found.body).into_response(),
+            Ok(Err((status, text))) => {
+                (status, [(header::CONTENT_TYPE, "text/plain")], format!("{text}\r\n")).into_response()
+            }
+            _ => (StatusCode::SERVICE_UNAVAILABLE, "Shutting down\r\n").into_response(),
+        }
+    }
+
     async fn single(&self, user: &str, value: &Json) -> (StatusCode, Option<Json>) {
         let mut request = Request::read(value);
         let call = std::mem::replace(&mut request.call, Err(RpcError::internal("taken")));
@@ -316,11 +352,16 @@ impl Shared {
         if let Some(waiting) = Waiting::new(method.name, &params)? {
             return wait::until(waiting, self.tip.clone()).await;
         }
+        if method.name == "getblocktemplate"
+            && let Some(id) = params.get(0).and_then(|request| request.get("longpollid")).and_then(Json::as_str)
+        {
+            wait::until_template_changes(id, self.tip.clone(), &self.node).await;
+        }
         let (reply, answer) = oneshot::channel();
-        let run = Box::new(move |node: &mut crate::node::Node| {
-            let _ = reply.send((method.run)(node, &params));
-        });
-        self.node.send(Event::Call(run)).await.map_err(|_| RpcError::not_connected("Shutting down"))?;
+        self.node
+            .send(call(move |node| (method.run)(node, &params), reply))
+            .await
+            .map_err(|_| RpcError::not_connected("Shutting down"))?;
         answer.await.map_err(|_| RpcError::not_connected("Shutting down"))?
     }
 }

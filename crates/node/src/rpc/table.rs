@@ -18,6 +18,10 @@ pub(super) enum Kind {
     /// A number of a text of 64 hexadecimal digits.
     HashOrHeight,
     Any,
+    /// Anything; on a command line it is text.
+    AnyText,
+    /// An object whose members may be given as named parameters too.
+    Options(&'static [&'static str]),
 }
 
 impl Kind {
@@ -28,8 +32,8 @@ impl Kind {
             Self::Number => "number",
             Self::Bool => "bool",
             Self::Array => "array",
-            Self::Object => "object",
-            Self::Amount | Self::HashOrHeight | Self::Any => return None,
+            Self::Object | Self::Options(_) => "object",
+            Self::Amount | Self::HashOrHeight | Self::Any | Self::AnyText => return None,
         };
         (value.type_name() != expected).then_some(expected)
     }
@@ -42,6 +46,12 @@ pub(super) struct Argument {
     pub(super) name: &'static str,
     pub(super) kind: Kind,
     pub(super) required: bool,
+}
+
+impl Argument {
+    fn is_json(&self) -> bool {
+        !matches!(self.kind, Kind::Text | Kind::HashOrHeight | Kind::AnyText)
+    }
 }
 
 /// A parameter that must be given.
@@ -83,7 +93,7 @@ impl Method {
             match argument.kind {
                 Kind::Text => usage.push_str(&format!("\"{name}\"")),
                 Kind::Array => usage.push_str(&format!("[{name},...]")),
-                Kind::Object => usage.push_str(&format!("{{\"{name}\":...}}")),
+                Kind::Object | Kind::Options(_) => usage.push_str(&format!("{{\"{name}\":...}}")),
                 _ => usage.push_str(name),
             }
         }
@@ -145,6 +155,9 @@ impl Method {
         let mut values: Vec<Json> = Vec::new();
         let (mut hole, mut initial_hole, mut first) = (0, 0, None);
         for argument in self.arguments {
+            if let Kind::Options(fields) = argument.kind {
+                fold_options(argument.name, fields, &mut given);
+            }
             let at = argument.name.split('|').find_map(|name| given.iter().position(|(known, _)| known == name));
             let Some(at) = at else {
                 hole += 1;
@@ -177,17 +190,37 @@ impl Method {
     }
 }
 
+/// Puts members of an object that stand alone where they belong.
+fn fold_options(name: &str, fields: &[&str], given: &mut Vec<(String, Json)>) {
+    let (alone, rest): (Vec<_>, Vec<_>) = given.drain(..).partition(|(name, _)| fields.contains(&name.as_str()));
+    *given = rest;
+    if alone.is_empty() {
+        return;
+    }
+    match given.iter_mut().find(|(known, _)| known == name) {
+        Some((_, Json::Object(members))) => members.extend(alone),
+        Some(_) => given.extend(alone),
+        None => given.push((name.to_owned(), Json::Object(alone))),
+    }
+}
+
 /// All methods, by theme.
-fn groups() -> [&'static [Method]; 8] {
-    use super::methods::{blocks, chain, coins, control, mempool, mining, network, transactions};
+fn groups() -> [&'static [Method]; 12] {
+    use super::methods::{
+        blocks, chain, coins, control, light, mempool, mining, network, proofs, snapshot, stats, transactions,
+    };
     [
         blocks::METHODS,
         chain::METHODS,
         coins::METHODS,
         control::METHODS,
+        light::METHODS,
         mempool::METHODS,
         mining::METHODS,
         network::METHODS,
+        proofs::METHODS,
+        snapshot::METHODS,
+        stats::METHODS,
         transactions::METHODS,
     ]
 }
@@ -200,4 +233,23 @@ pub(super) fn methods() -> impl Iterator<Item = &'static Method> {
 /// The method of this name.
 pub(super) fn find(name: &str) -> Option<&'static Method> {
     methods().find(|method| method.name == name)
+}
+
+/// Whether a method takes JSON, not text, at this place of its parameters.
+pub(crate) fn is_json(method: &str, at: usize) -> bool {
+    find(method).and_then(|method| method.arguments.get(at)).is_some_and(Argument::is_json)
+}
+
+/// Whether a method has a parameter at this place that is JSON or text, not either.
+pub(crate) fn takes(method: &str, at: usize) -> bool {
+    find(method).and_then(|method| method.arguments.get(at)).is_some_and(|argument| argument.kind != Kind::AnyText)
+}
+
+/// Whether a method takes JSON for the parameter of this name; `None` when the method has no such parameter.
+pub(crate) fn is_json_by_name(method: &str, name: &str) -> Option<bool> {
+    let has = |argument: &&Argument| {
+        let member = matches!(argument.kind, Kind::Options(fields) if fields.contains(&name));
+        member || argument.name.split('|').any(|known| known == name)
+    };
+    find(method)?.arguments.iter().find(has).map(Argument::is_json)
 }

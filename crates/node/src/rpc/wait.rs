@@ -1,14 +1,14 @@
-//! The methods that wait for a block: they watch the tip and hold up nobody.
+//! The methods that wait for a block or for transactions: they watch the tip and hold up nobody.
 
 use std::time::Duration;
 
 use bitcoin::BlockHash;
 use bitcoin::hashes::Hash;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::error::{RpcError, RpcResult};
 use super::params::{Params, hash};
-use crate::driver::Tip;
+use crate::driver::{Event, Tip, call};
 use crate::json::Json;
 
 /// What a call waits for.
@@ -66,4 +66,33 @@ pub(super) async fn until(waiting: Waiting, mut tip: watch::Receiver<Tip>) -> Rp
     }
     let now = *tip.borrow();
     Ok(Json::object().with("hash", now.hash.to_string()).with("height", now.height))
+}
+
+/// How long a miner's program waits for a new tip before new transactions count too, …
+const FIRST_LOOK: Duration = Duration::from_secs(60);
+/// … and between two looks at them.
+const NEXT_LOOK: Duration = Duration::from_secs(10);
+/// Characters of a hash.
+const HASH_SIZE: usize = 64;
+
+/// Waits until a template would be another one than `id` names: the tip's hash and the mempool's event number (BIP22).
+pub(super) async fn until_template_changes(id: &str, mut tip: watch::Receiver<Tip>, node: &mpsc::Sender<Event>) {
+    let (hash, sequence) = match id.split_at_checked(HASH_SIZE) {
+        Some((hash, sequence)) => (hash.parse::<BlockHash>().ok(), sequence.to_owned()),
+        None => (None, String::new()),
+    };
+    // Who names no template waits for what comes next.
+    let hash = hash.unwrap_or_else(|| tip.borrow().hash);
+    let mut patience = FIRST_LOOK;
+    while tokio::time::timeout(patience, tip.wait_for(|tip| tip.stopping || tip.hash != hash)).await.is_err() {
+        patience = NEXT_LOOK;
+        let (reply, answer) = oneshot::channel();
+        if node.send(call(|node| node.backend.mempool.sequence(), reply)).await.is_err() {
+            return;
+        }
+        match answer.await {
+            Ok(now) if now.to_string() == sequence => {}
+            _ => return,
+        }
+    }
 }

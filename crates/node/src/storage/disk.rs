@@ -1,7 +1,7 @@
 //! The chain's [`Store`] on disk: `fjall` for index and coins, block files for the rest.
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use bitcoin::hashes::Hash;
 use bitcoin::{BlockHash, OutPoint, Txid};
@@ -9,8 +9,8 @@ use fjall::{Database, Keyspace, PersistMode};
 use pumasi_chain::coins::{Coin, CoinsView};
 use pumasi_chain::store::{Batch, IndexRecord, Store, StoreError};
 
-use super::database;
 use super::files::{BlockFiles, HEADER_LENGTH, Kind, ReadError};
+use super::{Mask, database};
 
 /// Key of the block as of which the coins are.
 const BEST_BLOCK: &[u8] = b"best_block";
@@ -39,6 +39,8 @@ pub struct StoreOptions {
     pub cache_size: u64,
     /// Small block files, so that a test can prune.
     pub small_files: bool,
+    /// Mask the files of a new folder (`-blocksxor`).
+    pub masked: bool,
 }
 
 /// Where a block is in the files.
@@ -151,7 +153,7 @@ impl DiskStore {
             positions,
             file_infos,
             meta,
-            files: BlockFiles::new(options.blocks.clone(), options.magic),
+            files: BlockFiles::new(options.blocks.clone(), options.magic, Mask::open(&options.blocks, options.masked)?),
             places: HashMap::new(),
             infos: BTreeMap::new(),
             moved: Vec::new(),
@@ -160,7 +162,7 @@ impl DiskStore {
         };
         store.check_version()?;
         store.load()?;
-        store.check_files(&options.blocks)?;
+        store.check_files()?;
         Ok(store)
     }
 
@@ -189,7 +191,7 @@ impl DiskStore {
     }
 
     /// A file that is shorter than what was committed lost blocks.
-    fn check_files(&self, folder: &Path) -> Result<(), StoreError> {
+    fn check_files(&self) -> Result<(), StoreError> {
         for (&number, info) in &self.infos {
             for (kind, end) in [(Kind::Block, info.block_end), (Kind::Undo, info.undo_end)] {
                 let length = self
@@ -203,11 +205,6 @@ impl DiskStore {
                     ));
                 }
             }
-        }
-        let xor = folder.join("xor.dat");
-        if !xor.exists() {
-            // Says to Bitcoin Core's tools that the files are not masked.
-            std::fs::write(&xor, [0; 8]).map_err(|error| StoreError::failed("writing xor.dat", error))?;
         }
         Ok(())
     }

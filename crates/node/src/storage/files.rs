@@ -8,6 +8,8 @@ use std::path::PathBuf;
 
 use bitcoin::hashes::{Hash, HashEngine, sha256d};
 
+use super::Mask;
+
 /// Bytes before each record.
 pub(super) const HEADER_LENGTH: u64 = 8;
 /// Bytes after the undo data.
@@ -27,13 +29,14 @@ pub(super) enum Kind {
 pub(super) struct BlockFiles {
     folder: PathBuf,
     magic: [u8; 4],
+    mask: Mask,
     /// Files written since the last [`BlockFiles::sync`].
     unsynced: Vec<(Kind, u32, File)>,
 }
 
 impl BlockFiles {
-    pub(super) fn new(folder: PathBuf, magic: [u8; 4]) -> Self {
-        Self { folder, magic, unsynced: Vec::new() }
+    pub(super) fn new(folder: PathBuf, magic: [u8; 4], mask: Mask) -> Self {
+        Self { folder, magic, mask, unsynced: Vec::new() }
     }
 
     /// Where a file is.
@@ -67,6 +70,7 @@ impl BlockFiles {
         if kind == Kind::Undo {
             record.extend_from_slice(&checksum(salt, bytes));
         }
+        self.mask.apply(offset, &mut record);
         let file = &mut self.unsynced[index].2;
         file.seek(SeekFrom::Start(offset))?;
         file.write_all(&record)?;
@@ -81,6 +85,7 @@ impl BlockFiles {
         file.seek(SeekFrom::Start(offset)).map_err(ReadError::Io)?;
         let mut header = [0; HEADER_LENGTH as usize];
         file.read_exact(&mut header).map_err(|_| damaged("the file ends early"))?;
+        self.mask.apply(offset, &mut header);
         if header[..4] != self.magic {
             return Err(damaged("no record begins here"));
         }
@@ -90,9 +95,12 @@ impl BlockFiles {
         }
         let mut bytes = vec![0; length as usize];
         file.read_exact(&mut bytes).map_err(|_| damaged("the file ends early"))?;
+        let start = offset + HEADER_LENGTH;
+        self.mask.apply(start, &mut bytes);
         if kind == Kind::Undo {
             let mut stored = [0; CHECKSUM_LENGTH as usize];
             file.read_exact(&mut stored).map_err(|_| damaged("the file ends early"))?;
+            self.mask.apply(start + u64::from(length), &mut stored);
             if stored != checksum(salt, &bytes) {
                 return Err(damaged("the checksum does not fit"));
             }
@@ -153,7 +161,8 @@ mod tests {
     #[test]
     fn records_are_read_as_written_and_damage_is_seen() {
         let folder = tempfile::tempdir().unwrap();
-        let mut files = BlockFiles::new(folder.path().to_owned(), [1, 2, 3, 4]);
+        let mut files =
+            BlockFiles::new(folder.path().to_owned(), [1, 2, 3, 4], Mask::open(folder.path(), true).unwrap());
         let end = files.write(Kind::Block, 0, 0, b"first", b"").unwrap();
         assert_eq!(end, 13);
         files.write(Kind::Block, 0, end, b"second", b"").unwrap();

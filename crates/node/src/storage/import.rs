@@ -7,6 +7,8 @@ use std::fs::{self, File};
 use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 
+use super::Mask;
+
 /// Longest block in a file: more than any valid block has.
 const MAX_BLOCK: u32 = 4_000_000;
 
@@ -64,12 +66,29 @@ pub(crate) fn finish(blocks: &Path) -> io::Result<()> {
     if aside.exists() { fs::remove_dir_all(aside) } else { Ok(()) }
 }
 
+/// A file as it was before it was masked.
+struct Unmasked {
+    file: File,
+    offset: u64,
+    mask: Mask,
+}
+
+impl Read for Unmasked {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.file.read(buffer)?;
+        self.mask.apply(self.offset, &mut buffer[..count]);
+        self.offset += count as u64;
+        Ok(count)
+    }
+}
+
 /// Shows the bytes of each record of a block file; what is between records is skipped.
 ///
 /// # Errors
 /// When the file cannot be opened or read.
-pub(crate) fn each_record(path: &Path, magic: [u8; 4], visit: &mut dyn FnMut(Vec<u8>)) -> io::Result<()> {
-    let mut reader = BufReader::with_capacity(1 << 20, File::open(path)?);
+pub(crate) fn each_record(path: &Path, magic: [u8; 4], mask: Mask, visit: &mut dyn FnMut(Vec<u8>)) -> io::Result<()> {
+    let file = Unmasked { file: File::open(path)?, offset: 0, mask };
+    let mut reader = BufReader::with_capacity(1 << 20, file);
     let mut window = [0; 4];
     let mut filled = 0;
     loop {
@@ -112,7 +131,7 @@ mod tests {
         let garbage = [9, 1, 2, 1, 2, 3];
         fs::write(&path, [record(5), garbage.to_vec(), record(6), record(7)[..50].to_vec()].concat()).unwrap();
         let mut seen = Vec::new();
-        each_record(&path, magic, &mut |bytes| seen.push(bytes[0])).unwrap();
+        each_record(&path, magic, Mask::default(), &mut |bytes| seen.push(bytes[0])).unwrap();
         assert_eq!(seen, [5, 6]);
     }
 

@@ -1,6 +1,6 @@
 //! One process per folder.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
@@ -9,12 +9,10 @@ use std::path::{Path, PathBuf};
 #[non_exhaustive]
 pub enum LockError {
     /// Another process works with the folder.
-    #[error("Cannot obtain a lock on directory {}. Pumasi is probably already running{}.", .folder.display(), .holder)]
+    #[error("Cannot obtain a lock on directory {}. Pumasi is probably already running.", .folder.display())]
     Held {
-        /// The folder.
+        /// The folder; the file `.lock` in it says which process that is.
         folder: PathBuf,
-        /// ` (process 123)`, or nothing when the holder did not tell.
-        holder: String,
     },
     /// The folder cannot be written.
     #[error("Cannot write to directory '{}'; check permissions.", .0.display())]
@@ -40,12 +38,7 @@ impl FolderLock {
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                let holder = fs::read_to_string(&path)
-                    .ok()
-                    .and_then(|text| text.trim().parse::<u32>().ok())
-                    .map(|process| format!(" (process {process})"))
-                    .unwrap_or_default();
-                return Err(LockError::Held { folder: folder.to_owned(), holder });
+                return Err(LockError::Held { folder: folder.to_owned() });
             }
             Err(TryLockError::Error(error)) => return Err(unwritable(error)),
         }
@@ -63,12 +56,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_second_taker_is_told_who_has_the_folder() {
+    fn a_second_taker_is_refused_and_the_file_says_who_has_the_folder() {
         let folder = tempfile::tempdir().unwrap();
         let first = FolderLock::take(folder.path()).unwrap();
         let error = FolderLock::take(folder.path()).unwrap_err().to_string();
         assert!(error.contains("Cannot obtain a lock on directory"), "{error}");
-        assert!(error.contains(&format!("(process {})", std::process::id())), "{error}");
+        let holder = std::fs::read_to_string(folder.path().join(".lock")).unwrap();
+        assert_eq!(holder.trim(), std::process::id().to_string());
         drop(first);
         FolderLock::take(folder.path()).unwrap();
     }

@@ -3,6 +3,7 @@
 //! - `blocks/blk*.dat`, `blocks/rev*.dat`: blocks and undo data, appended to and never rewritten (`files.rs`).
 //! - `chainstate/`: block index, coins, and where in the files each block is, in one database with one atomic
 //!   commit (`disk.rs`). What the files hold beyond the last commit counts as not written.
+//! - `blocks/xor.dat`: what masks them (`mask.rs`).
 //! - `.lock`: held while a process uses the folder (`lock.rs`).
 
 pub(crate) mod database;
@@ -10,11 +11,14 @@ mod disk;
 mod files;
 pub(crate) mod import;
 mod lock;
+mod mask;
+pub(crate) mod private;
 #[cfg(test)]
 mod tests;
 
 pub use disk::{DiskStore, StoreOptions};
 pub use lock::{FolderLock, LockError};
+pub(crate) use mask::Mask;
 
 use pumasi_chain::store::StoreError;
 

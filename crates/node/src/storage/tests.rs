@@ -21,6 +21,7 @@ fn options(folder: &Path) -> StoreOptions {
         magic: Params::regtest().magic.to_bytes(),
         cache_size: 1 << 20,
         small_files: true,
+        masked: true,
     }
 }
 

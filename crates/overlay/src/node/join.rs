@@ -1,6 +1,6 @@
 use super::{Node, Purpose, Reply};
-use crate::Address;
 use crate::address::peer_of;
+use crate::{Address, Limits};
 use libp2p::swarm::DialError;
 use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
 use libp2p::{Multiaddr, PeerId};
@@ -9,8 +9,6 @@ use std::time::{Duration, Instant};
 
 /// The longest pause between attempts, in units of the first.
 const MAX_PAUSE: u32 = 60;
-/// How often a joined node looks its own id up again, to know who came near.
-const REFRESH: Duration = Duration::from_secs(10 * 60);
 /// Failures that are remembered for the report.
 const FAILURES: usize = 32;
 
@@ -19,6 +17,7 @@ pub(super) struct Joining {
     /// Bootstrap nodes and remembered peers, with their node id if it is known.
     seeds: Vec<(Option<PeerId>, Vec<Multiaddr>)>,
     pause: Duration,
+    refresh: Duration,
     attempts: u32,
     next_attempt: Instant,
     next_lookup: Instant,
@@ -29,7 +28,7 @@ pub(super) struct Joining {
 }
 
 impl Joining {
-    pub(super) fn new(bootstrap: &[Address], known: &[Address], pause: Duration, now: Instant) -> Self {
+    pub(super) fn new(bootstrap: &[Address], known: &[Address], limits: &Limits, now: Instant) -> Self {
         let mut by_peer: HashMap<PeerId, Vec<Multiaddr>> = HashMap::new();
         let mut seeds = Vec::new();
         for Address(address) in bootstrap.iter().chain(known) {
@@ -41,7 +40,8 @@ impl Joining {
         seeds.extend(by_peer.into_iter().map(|(peer, addresses)| (Some(peer), addresses)));
         Self {
             seeds,
-            pause,
+            pause: limits.rejoin,
+            refresh: limits.refresh,
             attempts: 0,
             next_attempt: now,
             next_lookup: now,
@@ -54,6 +54,10 @@ impl Joining {
 
     pub(super) fn is_joined(&self) -> bool {
         self.joined
+    }
+
+    pub(super) fn has_seeds(&self) -> bool {
+        !self.seeds.is_empty()
     }
 
     pub(super) fn failures(&self) -> Vec<String> {
@@ -101,7 +105,7 @@ impl Joining {
     fn succeed(&mut self, now: Instant) {
         self.joined = true;
         self.attempts = 0;
-        self.next_lookup = now + REFRESH;
+        self.next_lookup = now + self.refresh;
         self.failures.clear();
         for waiter in self.waiters.drain(..) {
             let _ = waiter.send(Ok(()));
@@ -110,7 +114,7 @@ impl Joining {
 }
 
 /// What the system said, without the names of the layers around it.
-fn innermost(error: &dyn std::error::Error) -> String {
+pub(super) fn innermost(error: &dyn std::error::Error) -> String {
     let mut error = error;
     while let Some(source) = error.source() {
         error = source;
@@ -132,6 +136,7 @@ impl Node {
             self.joining.next_lookup = now;
             if !connected {
                 self.dial_seeds();
+                self.dial_local_nodes();
             }
         }
         if !self.joining.looking && now >= self.joining.next_lookup && self.routable() > 0 && self.is_busy().is_none() {
@@ -170,9 +175,15 @@ impl Node {
         }
         let again = self.joining.joined;
         self.joining.succeed(now);
+        if again && self.is_busy().is_none() {
+            // The own id keeps the near part of the routing table fresh, any id the far one.
+            let id = self.kad().get_closest_peers(PeerId::random());
+            self.track(id, Purpose::Refresh);
+        }
         if !again {
             tracing::info!(peers, "joined the network");
             self.republish();
+            self.republish_entries();
         }
     }
 }

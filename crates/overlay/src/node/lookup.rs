@@ -1,10 +1,11 @@
 use super::{Node, Purpose, Reply};
 use crate::record::Valid;
+use crate::score::Offence;
 use crate::store::{now, wire_expiry};
 use crate::table::Giver;
-use crate::{Lookup, OverlayError, RecordKey};
+use crate::{Lookup, NodeId, OverlayError, RecordKey};
 use libp2p::PeerId;
-use libp2p::kad::{PeerRecord, QueryId, QueryStats, Quorum, Record};
+use libp2p::kad::{self, KBucketKey, PeerRecord, QueryId, QueryStats, Quorum, Record};
 use std::time::Instant;
 
 /// The answers to one lookup so far. libp2p checks none of them.
@@ -17,15 +18,27 @@ pub(super) struct Gathering {
     agreed: Vec<PeerId>,
     stale: Vec<PeerId>,
     invalid: usize,
+    /// Of the peer that gave the best first.
+    hops: usize,
+    liars: Vec<NodeId>,
 }
 
 impl Gathering {
+    pub(super) fn key(&self) -> RecordKey {
+        self.key
+    }
+
     pub(super) fn has_answer(&self) -> bool {
         self.best.is_some()
     }
 
+    /// Whether more than one peer has the best: one alone may be the only one that missed the newest.
+    pub(super) fn is_confirmed(&self) -> bool {
+        self.agreed.len() > 1
+    }
+
     /// Weighs one valid answer; `peer` is `None` for this node's own store.
-    fn weigh(&mut self, peer: Option<PeerId>, valid: Valid, value: Vec<u8>) {
+    fn weigh(&mut self, peer: Option<PeerId>, hops: usize, valid: Valid, value: Vec<u8>) {
         let better = match &self.best {
             None => true,
             Some((best, bytes)) if *bytes == value => {
@@ -40,6 +53,7 @@ impl Gathering {
             self.stale.append(&mut self.agreed);
             self.agreed.extend(peer);
             self.best = Some((valid, value));
+            self.hops = hops;
         } else if self.best.as_ref().is_some_and(|(best, _)| valid.sequence < best.sequence) {
             self.stale.extend(peer);
         }
@@ -60,22 +74,35 @@ impl Node {
             agreed: Vec::new(),
             stale: Vec::new(),
             invalid: 0,
+            hops: 0,
+            liars: Vec::new(),
         };
         let id = self.kad().get_record(key.to_bytes().into());
+        self.swarm.behaviour_mut().kad.trails.follow(id);
         self.track(id, Purpose::Lookup(gathering));
     }
 
     pub(super) fn on_found(&mut self, id: QueryId, found: PeerRecord) {
+        let trails = &self.swarm.behaviour().kad.trails;
+        let hops = found.peer.map_or(0, |peer| trails.hops(&id, &peer));
         let Some(Purpose::Lookup(gathering)) = self.queries.get_mut(&id).map(|query| &mut query.purpose) else {
             return;
         };
         let value = found.record.value;
         // The key in the answer is not looked at: the value has to be valid under the key that was asked for.
         match gathering.key.validate(&value, now()) {
-            Ok(valid) => gathering.weigh(found.peer, valid, value),
+            Ok(valid) => gathering.weigh(found.peer, hops, valid, value),
             Err(refusal) => {
                 tracing::debug!(peer = ?found.peer, %refusal, "a peer answered with a bad record");
                 gathering.invalid += 1;
+                let key = gathering.key;
+                if let Some(peer) = found.peer
+                    && refusal.is_fault(|now| key.validate(&value, now), now())
+                {
+                    gathering.liars.push(NodeId(peer));
+                    self.store().blame(peer, Offence::InvalidAnswer);
+                }
+                return;
             }
         }
         if gathering.agreed.len() >= self.limits.agree
@@ -85,9 +112,15 @@ impl Node {
         }
     }
 
-    /// Answers, and sends the newest record to those that hold an older one, this node included.
-    pub(super) fn on_gathered(&mut self, gathering: Gathering, stats: &QueryStats) {
-        let Gathering { key, reply, started, best, agreed, stale, invalid } = gathering;
+    /// Answers, and sends the newest record to those that hold an older one, this node included, and to those of `lacking`,
+    /// the nearest nodes that had none, that are nearer to it than one that has: they came after it was put.
+    pub(super) fn on_gathered(
+        &mut self,
+        gathering: Gathering,
+        lacking: impl Iterator<Item = PeerId>,
+        stats: &QueryStats,
+    ) {
+        let Gathering { key, reply, started, best, agreed, stale, invalid, hops, liars } = gathering;
         let (asked, answered) = (stats.num_requests() as usize, stats.num_successes() as usize);
         if best.is_none() && answered == 0 && self.swarm.connected_peers().next().is_none() {
             let _ = reply.send(Err(OverlayError::Offline));
@@ -101,14 +134,19 @@ impl Node {
             {
                 tracing::debug!(%refusal, "this node's older copy stays");
             }
-            if !stale.is_empty() && self.is_busy().is_none() {
+            let target = KBucketKey::from(kad::RecordKey::from(key.to_bytes()));
+            let distance = |peer: &PeerId| KBucketKey::from(*peer).distance(&target);
+            let farthest = agreed.iter().map(distance).max();
+            let newcomers = lacking.filter(|peer| Some(distance(peer)) < farthest);
+            let wanting: Vec<PeerId> = stale.iter().copied().chain(newcomers).collect();
+            if !wanting.is_empty() && self.is_busy().is_none() {
                 let record = Record {
                     key: key.to_bytes().into(),
                     value: value.clone(),
                     publisher: None,
                     expires: Some(wire_expiry(valid, now())),
                 };
-                let id = self.kad().put_record_to(record, stale.clone().into_iter(), Quorum::All);
+                let id = self.kad().put_record_to(record, wanting.into_iter(), Quorum::All);
                 self.track(id, Purpose::Repair);
             }
         }
@@ -118,7 +156,10 @@ impl Node {
             answered,
             agreed: agreed.len(),
             stale: stale.len(),
+            older: stale.into_iter().map(NodeId).collect(),
             invalid,
+            hops,
+            liars,
             took: started.elapsed(),
         };
         let _ = reply.send(Ok(lookup));

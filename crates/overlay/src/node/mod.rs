@@ -1,21 +1,41 @@
 //! The task that owns the swarm. Handles send it [`Command`]s; it answers each exactly once or drops the sender.
 
+mod info;
 mod join;
+mod judge;
 mod lookup;
 mod publish;
+mod reach;
+mod requests;
+mod sets;
+mod topics;
 
-use crate::address::{keypair, peer_of};
+pub(crate) use info::INFO;
+pub(crate) use judge::Tellers;
+pub(crate) use requests::QUEUE;
+
+use crate::address::{is_circuit, keypair, peer_of};
 use crate::behaviour::{Behaviour, BehaviourEvent, KAD_PROTOCOL};
 use crate::config::{Limits, Mode};
+use crate::gossip::{Rule, TopicId};
+use crate::reach::Totals;
 use crate::record::Namespace;
+use crate::service::{Incoming, Service};
+use crate::set::SetKey;
 use crate::store::Store;
-use crate::{Address, Lookup, NodeId, OverlayConfig, OverlayError, Published, RecordKey, Status, transport};
+use crate::{
+    Address, Listed, Lookup, NodeId, OverlayConfig, OverlayError, Peer, Published, RecordKey, Status, transport,
+};
 use futures::StreamExt as _;
-use join::Joining;
+use join::{Joining, innermost};
 use libp2p::kad::{self, QueryId, QueryResult};
-use libp2p::swarm::{self, DialError, SwarmEvent};
-use libp2p::{Multiaddr, PeerId, Swarm, identify};
+use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
+use libp2p::swarm::{self, ConnectionError, DialError, SwarmEvent};
+use libp2p::{Multiaddr, PeerId, Swarm, identify, relay};
+use pumasi_signaling::{NodeInfo, Offers};
+use reach::Reach;
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 
@@ -23,10 +43,10 @@ use tokio::sync::{mpsc, oneshot};
 const TICK: Duration = Duration::from_millis(100);
 /// How often expired records are swept.
 const SWEEP: Duration = Duration::from_secs(10);
-/// Connections without a request for this long are closed.
-const IDLE: Duration = Duration::from_secs(10 * 60);
 /// How long a shutdown waits for connections to close.
 const CLOSING: Duration = Duration::from_millis(500);
+/// How often a lookup is made at most, while those whom it asks do not answer.
+const TRIES: u8 = 3;
 /// Addresses of one peer that are taken from one identify message.
 const ADDRESSES_TOLD: usize = 8;
 /// Addresses of one peer in the routing table; then it starts over with the latest.
@@ -40,10 +60,22 @@ type Reply<T> = oneshot::Sender<Result<T, OverlayError>>;
 pub(crate) enum Command {
     Join(Reply<()>),
     Put { key: RecordKey, value: Vec<u8>, reply: Reply<Published> },
+    Give { key: RecordKey, value: Vec<u8>, giver: PeerId, reply: Reply<Published> },
     Get { key: RecordKey, reply: Reply<Lookup> },
     Watch { key: RecordKey, sender: mpsc::Sender<Vec<u8>>, reply: Reply<()> },
     Status(oneshot::Sender<Status>),
+    Offer { offers: Offers, reply: oneshot::Sender<()> },
+    Infos(oneshot::Sender<Vec<NodeInfo>>),
     KnownPeers(oneshot::Sender<Vec<Address>>),
+    Add { key: SetKey, entry: Vec<u8>, reply: Reply<Published> },
+    List { key: SetKey, reply: Reply<Listed> },
+    Withdraw { key: SetKey, entry: Vec<u8> },
+    Shun(NodeId),
+    Connect { peer: Peer, reply: Reply<()> },
+    Ask { peer: Peer, service: Service, request: Vec<u8>, reply: Reply<Vec<u8>> },
+    Serve { service: Service, server: mpsc::Sender<Incoming>, reply: Reply<()> },
+    Subscribe { topic: TopicId, rule: Rule, heard: mpsc::Sender<Vec<u8>>, reply: Reply<()> },
+    Say { topic: TopicId, bytes: Vec<u8>, reply: Reply<usize> },
     Shutdown(oneshot::Sender<()>),
 }
 
@@ -54,6 +86,13 @@ pub(crate) struct Node {
     to_listen: Vec<Address>,
     queries: HashMap<QueryId, Query>,
     joining: Joining,
+    reach: Reach,
+    infos: info::Infos,
+    desk: requests::Desk,
+    sets: sets::Sets,
+    topics: topics::Subscriptions,
+    /// Who waits for a connection with whom.
+    dialing: Vec<(PeerId, Reply<()>)>,
     /// Records that this node publishes, put again after each join and every [`Limits::republish`].
     owned: BTreeMap<RecordKey, Vec<u8>>,
     republish_at: Instant,
@@ -65,17 +104,23 @@ struct Query {
     purpose: Purpose,
     heard: u32,
     heard_at: Instant,
+    /// How often it has been made before.
+    tries: u8,
 }
 
 enum Purpose {
     /// The lookup of the own id.
     Join,
+    /// A lookup of any id, to know who is far away.
+    Refresh,
     Lookup(lookup::Gathering),
     /// Looking for the peers nearest to a key, to put a record there.
     Nearest(publish::Publishing),
     Storing(publish::Publishing),
     /// Sending the newest record to a peer that holds an older one.
     Repair,
+    /// Looking for the peers nearest to the key of a set.
+    SetNearest(Box<sets::Job>),
 }
 
 impl Node {
@@ -84,16 +129,30 @@ impl Node {
         let keypair = keypair(&config.seed);
         let id = keypair.public().to_peer_id();
         let store = Store::open(id, config.limits.clone(), config.mode == Mode::Server, config.store.as_deref())?;
-        let transport = if memory { transport::memory(&keypair)? } else { transport::internet(&keypair)? };
-        let behaviour = Behaviour::new(&keypair, store, config.mode, config.private_addresses, &config.limits);
-        let swarm_config = swarm::Config::with_tokio_executor().with_idle_connection_timeout(IDLE);
+        let (circuits, behind) = relay::client::new(id);
+        let totals = Arc::<Totals>::default();
+        let transport = if memory {
+            transport::memory(&keypair, circuits, &totals)?
+        } else {
+            transport::internet(&keypair, circuits, &totals)?
+        };
+        let behaviour = Behaviour::new(&keypair, store, &config, memory, behind);
+        let swarm_config = swarm::Config::with_tokio_executor().with_idle_connection_timeout(config.limits.idle);
+        let mut swarm = Swarm::new(transport, behaviour, id, swarm_config);
+        config.announce.iter().for_each(|address| swarm.add_external_address(address.0.clone()));
         let now = Instant::now();
         Ok(Self {
-            swarm: Swarm::new(transport, behaviour, id, swarm_config),
+            swarm,
             commands,
+            reach: Reach::new(&config, memory, totals),
+            infos: info::Infos::new(&config.seed),
             to_listen: config.listen,
             queries: HashMap::new(),
-            joining: Joining::new(&config.bootstrap, &config.known_peers, config.limits.rejoin, now),
+            joining: Joining::new(&config.bootstrap, &config.known_peers, &config.limits, now),
+            desk: requests::Desk::new(config.limits.requests_per_peer),
+            sets: sets::Sets::default(),
+            topics: topics::Subscriptions::default(),
+            dialing: Vec::new(),
             owned: BTreeMap::new(),
             republish_at: now + config.limits.republish,
             sweep_at: now + SWEEP,
@@ -115,8 +174,9 @@ impl Node {
         }
         while !waiting.is_empty() {
             match self.swarm.select_next_some().await {
-                SwarmEvent::NewListenAddr { listener_id, .. } => {
+                SwarmEvent::NewListenAddr { listener_id, address } => {
                     waiting.remove(&listener_id);
+                    self.on_listening(listener_id, address);
                 }
                 SwarmEvent::ListenerClosed { listener_id, reason: Err(error), .. }
                 | SwarmEvent::ListenerError { listener_id, error } => {
@@ -130,12 +190,13 @@ impl Node {
         Ok(())
     }
 
-    pub(crate) async fn run(mut self) {
+    pub(crate) async fn run(mut self: Box<Self>) {
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let last = loop {
             tokio::select! {
                 event = self.swarm.select_next_some() => self.on_swarm_event(event),
+                Some(answered) = self.desk.answers.next(), if !self.desk.answers.is_empty() => self.on_answered(answered),
                 command = self.commands.recv() => match command {
                     Some(Command::Shutdown(reply)) => break Some(reply),
                     Some(command) => self.on_command(command),
@@ -143,6 +204,7 @@ impl Node {
                 },
                 _ = tick.tick() => self.on_tick(Instant::now()),
             }
+            self.judge();
         };
         self.close().await;
         if let Some(reply) = last {
@@ -153,6 +215,7 @@ impl Node {
 
     async fn close(&mut self) {
         self.commands.close();
+        self.stop_mapping().await;
         let peers: Vec<PeerId> = self.swarm.connected_peers().copied().collect();
         for peer in peers {
             // An error means that it is gone already.
@@ -184,12 +247,32 @@ impl Node {
         match command {
             Command::Join(reply) => self.joining.wait(reply),
             Command::Put { key, value, reply } => self.publish(key, value, reply),
+            Command::Give { key, value, giver, reply } => self.give(key, value, giver, reply),
             Command::Get { key, reply } => self.look_up(key, reply),
             Command::Watch { key, sender, reply } => {
                 let _ = reply.send(self.store().watch(key, sender));
             }
+            Command::Add { key, entry, reply } => self.add(key, entry, reply),
+            Command::List { key, reply } => self.list(key, reply),
+            Command::Withdraw { key, entry } => self.withdraw(&key, &entry),
+            Command::Shun(node) => self.shun(node.0),
+            Command::Connect { peer, reply } => self.connect(&peer, reply),
+            Command::Ask { peer, service, request, reply } => {
+                let addresses = peer.addresses.into_iter().map(|address| address.0).collect();
+                self.ask(peer.node.0, addresses, service, request, reply);
+            }
+            Command::Serve { service, server, reply } => self.serve(service, server, reply),
+            Command::Subscribe { topic, rule, heard, reply } => self.subscribe(topic, rule, heard, reply),
+            Command::Say { topic, bytes, reply } => self.say(topic, bytes, reply),
             Command::Status(reply) => {
                 let _ = reply.send(self.status());
+            }
+            Command::Offer { offers, reply } => {
+                self.infos.offer(offers);
+                let _ = reply.send(());
+            }
+            Command::Infos(reply) => {
+                let _ = reply.send(self.infos.told());
             }
             Command::KnownPeers(reply) => {
                 let _ = reply.send(self.known_peers());
@@ -200,49 +283,69 @@ impl Node {
 
     /// Remembers what a query is for.
     fn track(&mut self, id: QueryId, purpose: Purpose) {
-        self.queries.insert(id, Query { purpose, heard: 0, heard_at: Instant::now() });
+        self.queries.insert(id, Query { purpose, heard: 0, heard_at: Instant::now(), tries: 0 });
     }
 
     fn is_busy(&self) -> Option<OverlayError> {
         let limit = self.limits.queries;
-        (self.queries.len() >= limit).then_some(OverlayError::Busy { what: "lookups and puts", limit })
+        (self.queries.len() + self.set_jobs() >= limit)
+            .then_some(OverlayError::Busy { what: "lookups and puts", limit })
     }
 
     fn on_tick(&mut self, now: Instant) {
+        self.swarm.behaviour_mut().kad.give_up(now);
         self.finish_stalled(now);
+        self.finish_stalled_sets(now);
+        self.unsubscribe_gone();
         self.joining_tick(now);
+        self.reach_tick(now);
         if now >= self.republish_at {
             self.republish_at = now + self.limits.republish;
             self.republish();
+            self.republish_entries();
         }
         if now >= self.sweep_at {
             self.sweep_at = now + SWEEP;
             self.store().sweep();
+            self.pass_on_entries();
         }
     }
 
     /// Ends the queries that only wait for peers which do not answer. libp2p would wait ten seconds for each.
     fn finish_stalled(&mut self, now: Instant) {
         let (grace, stall) = (self.limits.grace, self.limits.stall);
-        let kad = &mut self.swarm.behaviour_mut().kad.inner;
+        let guard = &mut self.swarm.behaviour_mut().kad;
+        // Longer than any one peer is waited for, or a few silent ones together would end what others could answer.
+        let one_more = guard.patience() + grace;
+        let kad = &mut guard.inner;
         for (id, query) in &mut self.queries {
             let Some(mut running) = kad.query_mut(id) else { continue };
             let heard = running.stats().num_successes() + running.stats().num_failures();
             if heard != query.heard {
                 (query.heard, query.heard_at) = (heard, now);
             }
-            let has_something = match &query.purpose {
-                Purpose::Lookup(gathering) => gathering.has_answer(),
-                Purpose::Storing(_) => running.stats().num_successes() > 0,
-                Purpose::Join | Purpose::Nearest(_) | Purpose::Repair => false,
+            let wait = match &query.purpose {
+                Purpose::Lookup(gathering) if gathering.is_confirmed() => grace,
+                Purpose::Lookup(gathering) if gathering.has_answer() => one_more,
+                // Until nearly all have it, whoever reads at once may meet those who still hold the one before.
+                Purpose::Storing(put) if running.stats().num_successes() as usize * 10 >= put.asked() * 9 => grace,
+                Purpose::Storing(_) => stall,
+                _ => stall.max(one_more),
             };
-            if now.duration_since(query.heard_at) >= if has_something { grace } else { stall } {
+            if now.duration_since(query.heard_at) >= wait {
                 running.finish();
             }
         }
     }
 
     fn on_swarm_event(&mut self, event: SwarmEvent<BehaviourEvent>) {
+        let event = match event {
+            SwarmEvent::Behaviour(event) => match self.on_reach_event(event) {
+                Some(event) => SwarmEvent::Behaviour(event),
+                None => return,
+            },
+            event => event,
+        };
         match event {
             SwarmEvent::Behaviour(BehaviourEvent::Kad(kad::Event::OutboundQueryProgressed {
                 id,
@@ -251,16 +354,40 @@ impl Node {
                 step,
             })) => self.on_query(id, result, stats, step.last),
             SwarmEvent::Behaviour(BehaviourEvent::Identify(identify::Event::Received { peer_id, info, .. })) => {
+                self.on_told(peer_id, &info);
+                self.ask_info(peer_id, &info);
                 self.on_identified(peer_id, info);
             }
-            SwarmEvent::ConnectionEstablished { peer_id, .. } => tracing::debug!(peer = %peer_id, "connected"),
-            SwarmEvent::ConnectionClosed { peer_id, num_established: 0, cause, .. } => {
+            SwarmEvent::Behaviour(BehaviourEvent::Info(event)) => self.on_info(event),
+            SwarmEvent::Behaviour(BehaviourEvent::Set(event)) => self.on_set_exchange(event),
+            SwarmEvent::Behaviour(BehaviourEvent::Signal(event)) => self.on_exchange(Service::Signal, event),
+            SwarmEvent::Behaviour(BehaviourEvent::Message(event)) => self.on_exchange(Service::Message, event),
+            SwarmEvent::Behaviour(BehaviourEvent::Content(event)) => self.on_exchange(Service::Content, event),
+            SwarmEvent::Behaviour(BehaviourEvent::Topic(event)) => self.on_exchange(Service::Topic, event),
+            SwarmEvent::Behaviour(BehaviourEvent::Turn(event)) => self.on_exchange(Service::Turn, event),
+            SwarmEvent::Behaviour(BehaviourEvent::Gossip(event)) => self.on_gossip(event),
+            SwarmEvent::ConnectionEstablished { peer_id, connection_id, endpoint, num_established, .. } => {
+                tracing::debug!(peer = %peer_id, ?endpoint, "connected");
+                self.on_way_opened(peer_id, connection_id, &endpoint, num_established.get() == 1);
+                self.on_told_there(&peer_id);
+                self.on_connected(peer_id, true);
+            }
+            SwarmEvent::ConnectionClosed { peer_id, connection_id, num_established, cause, .. } => {
                 tracing::debug!(peer = %peer_id, ?cause, "disconnected");
+                let idle = matches!(cause, Some(ConnectionError::KeepAliveTimeout));
+                self.on_way_lost(peer_id, connection_id, num_established == 0, idle);
             }
+            SwarmEvent::NewListenAddr { listener_id, address } => self.on_listening(listener_id, address),
+            SwarmEvent::ExpiredListenAddr { address, .. } => self.on_address_gone(&address),
             SwarmEvent::OutgoingConnectionError { peer_id, error, .. } => self.on_dial_failed(peer_id, &error),
-            SwarmEvent::ListenerClosed { reason: Err(error), .. } | SwarmEvent::ListenerError { error, .. } => {
-                tracing::warn!(%error, "a listening socket failed");
+            SwarmEvent::ListenerClosed { listener_id, reason, .. } => {
+                if !self.on_listener_closed(&listener_id)
+                    && let Err(error) = reason
+                {
+                    tracing::warn!(%error, "a listening socket failed");
+                }
             }
+            SwarmEvent::ListenerError { error, .. } => tracing::warn!(%error, "a listening socket failed"),
             _ => {}
         }
     }
@@ -274,7 +401,9 @@ impl Node {
             return;
         }
         let Some(query) = self.queries.remove(&id) else { return };
-        match (query.purpose, result) {
+        self.swarm.behaviour_mut().kad.trails.forget(&id);
+        let Some(purpose) = self.unless_again(query, &result, &stats) else { return };
+        match (purpose, result) {
             (Purpose::Join, QueryResult::GetClosestPeers(result)) => {
                 let peers = match result {
                     Ok(ok) => ok.peers.len(),
@@ -282,13 +411,26 @@ impl Node {
                 };
                 self.on_self_lookup(peers, Instant::now());
             }
-            (Purpose::Lookup(gathering), QueryResult::GetRecord(_)) => self.on_gathered(gathering, &stats),
+            (Purpose::Lookup(gathering), QueryResult::GetRecord(result)) => {
+                let lacking = match result {
+                    Ok(kad::GetRecordOk::FinishedWithNoAdditionalRecord { cache_candidates }) => cache_candidates,
+                    _ => BTreeMap::new(),
+                };
+                self.on_gathered(gathering, lacking.into_values(), &stats);
+            }
             (Purpose::Nearest(publishing), QueryResult::GetClosestPeers(result)) => {
                 let peers = match result {
                     Ok(ok) => ok.peers,
                     Err(kad::GetClosestPeersError::Timeout { peers, .. }) => peers,
                 };
                 self.on_nearest(publishing, peers.into_iter().map(|peer| peer.peer_id).collect());
+            }
+            (Purpose::SetNearest(job), QueryResult::GetClosestPeers(result)) => {
+                let peers = match result {
+                    Ok(ok) => ok.peers,
+                    Err(kad::GetClosestPeersError::Timeout { peers, .. }) => peers,
+                };
+                self.on_set_nearest(*job, peers);
             }
             (Purpose::Storing(publishing), QueryResult::PutRecord(result)) => {
                 let stored = match result {
@@ -304,9 +446,40 @@ impl Node {
         }
     }
 
+    /// Makes a query again that found nothing because most of those whom it asked took too long. By then they are connected
+    /// or known to be gone, and it is known how long the others take.
+    fn unless_again(&mut self, query: Query, result: &QueryResult, stats: &kad::QueryStats) -> Option<Purpose> {
+        let Query { purpose, tries, .. } = query;
+        let nobody = match result {
+            QueryResult::GetClosestPeers(Ok(ok)) => ok.peers.is_empty(),
+            QueryResult::GetClosestPeers(Err(kad::GetClosestPeersError::Timeout { peers, .. })) => peers.is_empty(),
+            _ => false,
+        };
+        let (key, record) = match &purpose {
+            Purpose::Lookup(gathering) if !gathering.has_answer() => (gathering.key().to_bytes(), true),
+            Purpose::Nearest(publishing) if nobody => (publishing.key().to_bytes(), false),
+            Purpose::SetNearest(job) if nobody => (job.key().to_bytes(), false),
+            _ => return Some(purpose),
+        };
+        // Whoever waits for it has a time of their own.
+        let early = stats.duration().is_some_and(|took| took < self.limits.query_timeout / 8);
+        let slow = stats.num_failures() >= stats.num_successes();
+        if !early || !slow || tries + 1 >= TRIES || self.routable() == 0 {
+            return Some(purpose);
+        }
+        let id = if record { self.kad().get_record(key.into()) } else { self.kad().get_closest_peers(key) };
+        if record {
+            self.swarm.behaviour_mut().kad.trails.follow(id);
+        }
+        self.queries.insert(id, Query { purpose, heard: 0, heard_at: Instant::now(), tries: tries + 1 });
+        None
+    }
+
     /// Inbound peers become routable only by what identify says of them.
     fn on_identified(&mut self, peer: PeerId, info: identify::Info) {
         if !info.protocols.iter().any(|protocol| protocol.as_ref() == KAD_PROTOCOL) {
+            // One that was reached once, and is not any more.
+            self.kad().remove_peer(&peer);
             return;
         }
         let guard = &mut self.swarm.behaviour_mut().kad;
@@ -325,12 +498,51 @@ impl Node {
 
     fn on_dial_failed(&mut self, peer: Option<PeerId>, error: &DialError) {
         tracing::debug!(?peer, %error, "dial failed");
+        self.on_way_closed(peer, error);
         self.joining.failed(peer, error);
         let Some(peer) = peer else { return };
+        self.on_told_gone(&peer, error);
+        if !self.swarm.is_connected(&peer) {
+            self.on_connected(peer, false);
+        }
         let dead = matches!(error, DialError::Transport(_) | DialError::WrongPeerId { .. } | DialError::NoAddresses);
         // While others answer, a peer that does not is gone; while nobody does, our own link is more likely down.
         if dead && !self.swarm.is_connected(&peer) && self.swarm.connected_peers().next().is_some() {
             self.kad().remove_peer(&peer);
+        }
+    }
+
+    /// Dials a peer, unless it is connected.
+    fn connect(&mut self, peer: &Peer, reply: Reply<()>) {
+        let Peer { node, addresses } = peer;
+        if self.swarm.is_connected(&node.0) {
+            let _ = reply.send(Ok(()));
+            return;
+        }
+        self.dialing.retain(|(_, waiting)| !waiting.is_closed());
+        let limit = self.limits.queries;
+        if self.dialing.len() >= limit {
+            let _ = reply.send(Err(OverlayError::Busy { what: "dials", limit }));
+            return;
+        }
+        let dial = DialOpts::peer_id(node.0)
+            .condition(PeerCondition::DisconnectedAndNotDialing)
+            .addresses(addresses.iter().map(|address| address.0.clone()).collect())
+            .extend_addresses_through_behaviour()
+            .build();
+        match self.swarm.dial(dial) {
+            Ok(()) | Err(DialError::DialPeerConditionFalse(_)) => self.dialing.push((node.0, reply)),
+            Err(_) => {
+                let _ = reply.send(Err(OverlayError::Unreachable { node: node.to_string() }));
+            }
+        }
+    }
+
+    /// Tells those who wait for a connection with a peer how it went.
+    fn on_connected(&mut self, peer: PeerId, connected: bool) {
+        for (_, reply) in self.dialing.extract_if(.., |(dialed, _)| *dialed == peer) {
+            let node = NodeId(peer).to_string();
+            let _ = reply.send(if connected { Ok(()) } else { Err(OverlayError::Unreachable { node }) });
         }
     }
 
@@ -339,18 +551,30 @@ impl Node {
     }
 
     fn status(&mut self) -> Status {
+        let tally = self.store().scores.tally(Instant::now());
         let own = *self.swarm.local_peer_id();
-        let listen = self.swarm.listeners().filter_map(|address| address.clone().with_p2p(own).ok()).map(Address);
+        let listen = self.swarm.listeners().filter(|address| !is_circuit(address));
+        let listen = listen.filter_map(|address| address.clone().with_p2p(own).ok()).map(Address);
         Status {
             node: NodeId(own),
             listen: listen.collect(),
             connected: self.swarm.connected_peers().copied().map(NodeId).collect(),
             routable: self.routable(),
+            knows_others: self.joining.has_seeds(),
             joined: self.joining.is_joined(),
             failed: self.joining.failures(),
             profiles: self.store().count(Namespace::Profile),
             mailboxes: self.store().count(Namespace::Mailbox),
+            presences: self.store().count(Namespace::Presence),
+            entries: self.store().count_entries(),
             refused: self.store().refused(),
+            offences: tally.offences,
+            limited: tally.limited,
+            banned: tally.banned,
+            dropped: tally.dropped,
+            answered: self.desk.answered,
+            let_go: self.desk.let_go,
+            reach: self.reachability(),
         }
     }
 

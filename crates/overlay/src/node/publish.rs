@@ -15,6 +15,10 @@ pub(super) struct Publishing {
 }
 
 impl Publishing {
+    pub(super) fn key(&self) -> RecordKey {
+        self.key
+    }
+
     pub(super) fn asked(&self) -> usize {
         self.asked
     }
@@ -51,6 +55,20 @@ impl Node {
         }
         self.owned.insert(key, value);
         self.send_out(key, Some(reply));
+    }
+
+    /// Takes a record for somebody outside: kept as a peer's would be, sent on, and never published again from here.
+    pub(super) fn give(&mut self, key: RecordKey, value: Vec<u8>, giver: PeerId, reply: Reply<Published>) {
+        let checked = match self.is_busy() {
+            Some(busy) => Err(busy),
+            None => self.store().admit(key, value, Giver::Peer(giver)).map_err(OverlayError::Refused),
+        };
+        match checked {
+            Ok(()) => self.send_out(key, Some(reply)),
+            Err(error) => {
+                let _ = reply.send(Err(error));
+            }
+        }
     }
 
     /// Puts every own record again, to reach the nodes that came since.

@@ -1,7 +1,7 @@
 //! Records to put and nodes to start.
 
 use pumasi_crypto::{NativeProvider, RsaBits};
-use pumasi_identity::{PlainKeys, PrivateKeys, ProfileDraft, SignedProfile};
+use pumasi_identity::{Did, PlainKeys, PrivateKeys, ProfileDraft, SignedProfile};
 use pumasi_overlay::{Address, Overlay, OverlayConfig, RecordKey, Status};
 use pumasi_signaling::{MailboxRecord, Slot};
 use pumasi_units::{Millis, Timestamp};
@@ -30,6 +30,10 @@ impl Person {
         let provider = NativeProvider;
         let keys = PlainKeys::generate(&provider, RsaBits::B2048).await.unwrap();
         Self(keys.import(&provider).await.unwrap())
+    }
+
+    pub(crate) fn did(&self) -> &Did {
+        self.0.did()
     }
 
     pub(crate) fn key(&self) -> RecordKey {

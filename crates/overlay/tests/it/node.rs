@@ -1,7 +1,7 @@
 //! What one node promises to whoever holds its handle.
 
 use crate::common::{MINUTE, Person, TEN_SECONDS, address, bare, listening, mail, now, peer, start, until};
-use pumasi_overlay::{NodeId, Overlay, OverlayConfig, OverlayError, Refusal};
+use pumasi_overlay::{Limits, NodeId, Overlay, OverlayConfig, OverlayError, Refusal};
 use std::time::{Duration, Instant};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -21,6 +21,27 @@ async fn a_profile_put_by_one_is_found_by_another_over_tcp_and_quic() {
         assert!(found.answered >= 1 && found.agreed >= 1, "{found:?}");
         println!("{transport}: put {:?} to {}, lookup {:?}", published.took, published.stored, found.took);
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_given_from_outside_is_kept_and_sent_on_within_the_share_of_its_giver() {
+    let limits = Limits { records_per_peer: 2, ..Limits::default() };
+    let gateway = start(OverlayConfig { limits, ..peer(1, &[]) }).await;
+    let at = listening(&gateway, "tcp").await;
+    let alone = gateway.give([1; 32], mail(1, now(), MINUTE, "one").0, mail(1, now(), MINUTE, "one").1).await.unwrap();
+    assert_eq!((alone.asked, alone.stored), (0, 0));
+    let other = start(peer(2, std::slice::from_ref(&at))).await;
+    until(&gateway, "a peer", |status| status.routable == 1).await;
+
+    let (key, record) = mail(2, now(), MINUTE, "two");
+    let given = gateway.give([1; 32], key, record.clone()).await.unwrap();
+
+    assert_eq!(given.stored, 1, "{given:?}");
+    assert_eq!(other.get(key).await.unwrap(), Some(record));
+    let (key, record) = mail(3, now(), MINUTE, "three");
+    let full = gateway.give([1; 32], key, record.clone()).await;
+    assert!(matches!(full, Err(OverlayError::Refused(Refusal::PeerFull { limit: 2 }))), "{full:?}");
+    assert!(gateway.give([2; 32], key, record).await.is_ok());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

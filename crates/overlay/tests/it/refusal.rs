@@ -4,7 +4,8 @@ use crate::common::{MINUTE, Person, TEN_SECONDS, listening, mail, now, peer, sta
 use crate::rogue::Rogue;
 use libp2p::PeerId;
 use libp2p::kad::PutRecordError;
-use pumasi_overlay::{Limits, OverlayConfig, OverlayError};
+use pumasi_crypto::hash::sha256;
+use pumasi_overlay::{Limits, NodeId, OverlayConfig, OverlayError};
 use std::time::Duration;
 
 const THIRTY_SECONDS: Duration = Duration::from_secs(30);
@@ -170,4 +171,28 @@ async fn a_rollback_by_one_who_knows_only_the_old_record_is_stored_by_nobody() {
 
     assert!(matches!(told, Err(OverlayError::NotStored { asked: 2 })), "{told:?}");
     assert_eq!(late.get(person.key()).await.unwrap(), Some(new));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lookup_gives_the_record_to_a_node_that_came_nearer_to_it_after_it_was_put() {
+    let holder = start(peer(1, &[])).await;
+    let at = listening(&holder, "tcp").await;
+    let (key, record) = mail(1, now(), 10 * MINUTE, "offer");
+    let asker = start(OverlayConfig::client([2; 32], vec![at.clone()])).await;
+    assert_eq!(asker.put(key, record.clone()).await.unwrap().stored, 1);
+
+    let distance = |node: NodeId| -> Vec<u8> {
+        let (node, key) = (sha256(&[&node.to_bytes()]), sha256(&[&key.to_bytes()]));
+        node.0.iter().zip(key.0).map(|(node, key)| node ^ key).collect()
+    };
+    let nearer = |seed: &u8| distance(NodeId::from_seed(&[*seed; 32])) < distance(holder.node_id());
+    let near = (3..=255).find(nearer).expect("half of all are nearer, if the holder is in the middle");
+    let far = (3..=255).find(|seed| !nearer(seed)).expect("and half are not");
+    let (near, far) = (start(peer(near, std::slice::from_ref(&at))).await, start(peer(far, &[at])).await);
+    until(&holder, "near both newcomers", |status| status.routable == 2).await;
+
+    let found = asker.lookup(key).await.unwrap();
+    assert_eq!((found.value, found.asked, found.agreed), (Some(record), 3, 1));
+    until(&near, "holding it too", |status| status.mailboxes == 1).await;
+    assert_eq!(far.status().await.unwrap().mailboxes, 0, "it is farther from it than who has it");
 }

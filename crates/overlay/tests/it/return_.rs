@@ -1,7 +1,7 @@
 //! What outlives a node: its records, and the way back into the network.
 
-use crate::common::{MINUTE, Person, bare, listening, mail, now, peer, start, until};
-use pumasi_overlay::{Address, OverlayConfig};
+use crate::common::{MINUTE, Person, address, bare, listening, mail, now, peer, start, until};
+use pumasi_overlay::{Address, Link, LinkDown, NodeId, OverlayConfig, OverlayError, Peer, Service};
 
 fn at(listen: &Address, config: OverlayConfig) -> OverlayConfig {
     OverlayConfig { listen: vec![bare(listen)], ..config }
@@ -94,4 +94,51 @@ async fn a_peer_joins_again_by_itself_and_puts_its_records_again() {
 
     until(&node, "joined again", |status| status.joined).await;
     until(&bootstrap, "holding the profile again", |status| status.profiles == 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_network_outlives_all_of_its_bootstrap_nodes_but_one() {
+    let first = start(peer(1, &[])).await;
+    let mut addresses = vec![listening(&first, "tcp").await];
+    let second = start(peer(2, &addresses)).await;
+    addresses.push(listening(&second, "tcp").await);
+    let third = start(peer(3, &addresses)).await;
+    addresses.push(listening(&third, "quic").await);
+    until(&third, "near both", |status| status.routable == 2).await;
+    let writer = start(OverlayConfig::client([4; 32], addresses.clone())).await;
+    let (key, record) = mail(1, now(), MINUTE, "offer");
+    assert_eq!(writer.put(key, record.clone()).await.unwrap().stored, 3);
+    writer.shutdown().await.unwrap();
+
+    first.shutdown().await.unwrap();
+    second.shutdown().await.unwrap();
+
+    let reader = start(OverlayConfig::client([5; 32], addresses)).await;
+    assert_eq!(reader.get(key).await.unwrap(), Some(record));
+    assert_eq!(reader.status().await.unwrap().connected, [third.node_id()]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lost_link_is_told_apart_from_a_lost_peer() {
+    let nodes = [start(peer(1, &[])).await, start(peer(2, &[])).await];
+    let addresses = [listening(&nodes[0], "tcp").await, listening(&nodes[1], "tcp").await];
+    let node = start(peer(3, &addresses)).await;
+    until(&node, "connected with both", |status| status.connected.len() == 2).await;
+    let absent = Peer { node: NodeId::from_seed(&[9; 32]), addresses: vec![address("/ip4/127.0.0.1/tcp/9")] };
+
+    // One peer is away and others are there: it is they who are gone.
+    let told = node.ask(&absent, Service::Signal, b"hello".to_vec()).await;
+    assert!(matches!(told, Err(OverlayError::Unreachable { .. })), "{told:?}");
+    assert_eq!(node.status().await.unwrap().reach.link, Link::Up);
+
+    // All go within a moment: the part that they share is this side's.
+    for gone in &nodes {
+        gone.shutdown().await.unwrap();
+    }
+    until(&node, "dark", |status| {
+        matches!(status.reach.link, Link::Down { why: LinkDown::AllLost | LinkDown::NoNetwork, .. })
+    })
+    .await;
+    let told = node.ask(&absent, Service::Signal, b"hello".to_vec()).await;
+    assert!(matches!(told, Err(OverlayError::Offline)), "{told:?}");
 }

@@ -2,7 +2,7 @@
 
 use libp2p::futures::StreamExt as _;
 use libp2p::kad::store::MemoryStore;
-use libp2p::kad::{self, PutRecordError, QueryResult, Quorum, Record};
+use libp2p::kad::{self, PutRecordError, QueryId, QueryResult, Quorum, Record};
 use libp2p::swarm::{NetworkBehaviour, SwarmEvent};
 use libp2p::{Multiaddr, PeerId, StreamProtocol, Swarm, SwarmBuilder, identify, noise, tcp, yamux};
 use pumasi_overlay::{Address, KAD_PROTOCOL, RecordKey};
@@ -94,7 +94,20 @@ impl Rogue {
         let record = Record { key: key.into(), value, publisher, expires: None };
         let kad = &mut self.swarm.behaviour_mut().kad;
         let asked = kad.put_record_to(record, std::iter::once(self.target), Quorum::One);
-        timeout(Duration::from_secs(15), async {
+        self.told(asked).await
+    }
+
+    /// Puts bytes at all nodes nearest to the key.
+    pub(crate) async fn put_at_the_nearest(&mut self, key: Vec<u8>, value: Vec<u8>) -> Result<(), PutRecordError> {
+        // Its own store would refuse an older one; what it says there is its own business.
+        self.swarm.behaviour_mut().kad.remove_record(&key.clone().into());
+        let kad = &mut self.swarm.behaviour_mut().kad;
+        let asked = kad.put_record(Record::new(key, value), Quorum::One).expect("its own store takes anything");
+        self.told(asked).await
+    }
+
+    async fn told(&mut self, asked: QueryId) -> Result<(), PutRecordError> {
+        timeout(Duration::from_secs(30), async {
             loop {
                 if let SwarmEvent::Behaviour(BehaviourEvent::Kad(kad::Event::OutboundQueryProgressed {
                     id,

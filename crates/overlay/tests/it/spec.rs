@@ -4,7 +4,7 @@ use crate::common::{MINUTE, listening, mail, now, peer, start};
 use pumasi_identity::Did;
 use pumasi_overlay::{
     Address, BOOTSTRAP_PORT, IDENTIFY_PROTOCOL, KAD_PROTOCOL, Limits, NodeId, Overlay, OverlayConfig, OverlayError,
-    RecordKey, Refusal,
+    RecordKey, Refusal, SET_PROTOCOL, Service, SetKey,
 };
 use serde::Deserialize;
 
@@ -27,6 +27,12 @@ fn read<T: Deserialize<'static>>(name: &str) -> T {
 struct Protocols {
     kademlia: String,
     identify: String,
+    set: String,
+    signal: String,
+    message: String,
+    content: String,
+    topic: String,
+    turn: String,
     bootstrap_port: u16,
 }
 
@@ -34,6 +40,9 @@ struct Protocols {
 fn protocol_names_are_as_specified() {
     let spec: Protocols = read("protocols");
     assert_eq!((spec.kademlia.as_str(), spec.identify.as_str()), (KAD_PROTOCOL, IDENTIFY_PROTOCOL));
+    assert_eq!(spec.set, SET_PROTOCOL);
+    let services = [spec.signal, spec.message, spec.content, spec.topic, spec.turn];
+    assert_eq!(services, Service::ALL.map(Service::protocol));
     assert_eq!(spec.bootstrap_port, BOOTSTRAP_PORT);
 }
 
@@ -81,6 +90,8 @@ struct Bounds {
     inbound_connections: u32,
     outbound_connections: u32,
     connections_per_peer: u32,
+    idle_s: u64,
+    refresh_s: u64,
     queries: usize,
     watches: usize,
     agree: usize,
@@ -101,11 +112,67 @@ fn limits_are_as_specified() {
     assert_eq!(spec.inbound_connections, limits.inbound_connections);
     assert_eq!(spec.outbound_connections, limits.outbound_connections);
     assert_eq!(spec.connections_per_peer, limits.connections_per_peer);
+    assert_eq!((spec.idle_s, spec.refresh_s), (limits.idle.as_secs(), limits.refresh.as_secs()));
     assert_eq!((spec.queries, spec.watches, spec.agree), (limits.queries, limits.watches, limits.agree));
     assert_eq!(spec.query_timeout_s, limits.query_timeout.as_secs());
     assert_eq!((spec.grace_ms, spec.stall_ms), (limits.grace.as_millis(), limits.stall.as_millis()));
     assert_eq!(spec.republish_s, limits.republish.as_secs());
     assert_eq!(spec.rejoin_ms, limits.rejoin.as_millis());
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ServiceBounds {
+    request: usize,
+    answer: usize,
+    patience_s: u64,
+}
+
+#[test]
+fn services_are_as_specified() {
+    let spec: std::collections::BTreeMap<String, ServiceBounds> = read("services");
+    assert_eq!(spec.len(), Service::ALL.len());
+    for service in Service::ALL {
+        let name = service.protocol().split('/').nth(2).unwrap();
+        let bounds = &spec[name];
+        assert_eq!((bounds.request, bounds.answer), (service.max_request(), service.max_answer()), "{name}");
+        assert_eq!(bounds.patience_s, service.patience().as_secs(), "{name}");
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SetBounds {
+    prefix: String,
+    entry: usize,
+    life_s: u64,
+    per_key: usize,
+    passed_on: bool,
+}
+
+#[tokio::test]
+async fn sets_are_as_specified() {
+    let spec: std::collections::BTreeMap<String, SetBounds> = read("sets");
+    let node = start(peer(1, &[])).await;
+    let keys = [SetKey::listing, SetKey::member, SetKey::provider, SetKey::inbox, SetKey::vouch];
+    assert_eq!(spec.len(), keys.len());
+    for key in keys.map(|make| make([7; 32])) {
+        let bytes = key.to_bytes();
+        assert_eq!(SetKey::from_bytes(&bytes), Some(key));
+        assert!(SetKey::from_bytes(&bytes[1..]).is_none() && SetKey::from_bytes(&bytes[..bytes.len() - 1]).is_none());
+        let bounds = spec.values().find(|bounds| bytes.starts_with(bounds.prefix.as_bytes())).unwrap();
+        let told = node.add(key, vec![b' '; bounds.entry + 1]).await;
+        let limit = bounds.entry;
+        assert!(
+            matches!(told, Err(OverlayError::Refused(Refusal::TooLong { limit: l, .. })) if l == limit),
+            "{key}: {told:?}"
+        );
+        let facts = key.bounds();
+        assert_eq!(
+            (facts.life.as_secs(), facts.per_key, facts.passed_on),
+            (bounds.life_s, bounds.per_key, bounds.passed_on)
+        );
+    }
 }
 
 #[test]
@@ -123,7 +190,11 @@ async fn the_largest_record_of_each_kind_is_as_specified() {
     let spec: std::collections::BTreeMap<String, usize> = read("sizes");
     let node = start(peer(1, &[])).await;
     let did: Did = read::<Keys>("keys").did.parse().unwrap();
-    for (name, key) in [("profile", RecordKey::profile(&did)), ("mailbox", RecordKey::mailbox([7; 32]))] {
+    for (name, key) in [
+        ("profile", RecordKey::profile(&did)),
+        ("mailbox", RecordKey::mailbox([7; 32])),
+        ("presence", RecordKey::presence(&did)),
+    ] {
         let limit = spec[name];
         let told = node.put(key, vec![b' '; limit + 1]).await;
         assert!(
@@ -161,4 +232,37 @@ async fn watches_are_bounded_and_free_their_place() {
     drop(second);
     assert!(node.watch(key).await.is_ok());
     assert!(listening(&node, "tcp").await.node() == Some(node.node_id()));
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RelayBounds {
+    slots: usize,
+    reservations: usize,
+    reservations_per_peer: usize,
+    circuits: usize,
+    circuits_per_peer: usize,
+    circuit_s: u64,
+    circuit_bytes: u64,
+}
+
+#[test]
+fn the_limits_of_a_relay_are_as_specified() {
+    let (spec, limits): (RelayBounds, _) = (read("relay limits"), Limits::default());
+    assert_eq!(spec.slots, limits.relay_slots);
+    assert_eq!(spec.reservations, limits.relay_reservations);
+    assert_eq!(spec.reservations_per_peer, limits.relay_reservations_per_peer);
+    assert_eq!((spec.circuits, spec.circuits_per_peer), (limits.relay_circuits, limits.relay_circuits_per_peer));
+    assert_eq!(spec.circuit_s, limits.relay_circuit_duration.as_secs());
+    assert_eq!(spec.circuit_bytes, limits.relay_circuit_bytes);
+}
+
+#[test]
+fn what_a_node_says_of_itself_is_read_as_specified() {
+    let node = NodeId::from_seed(&[1; 32]);
+    let now = pumasi_units::Timestamp(1_800_000_060_000);
+    let info = pumasi_signaling::NodeInfo::verify(block("node info").as_bytes(), node.ed25519().as_ref(), now).unwrap();
+    assert_eq!(info.addresses, ["/ip4/192.0.2.7/tcp/8468"]);
+    assert_eq!(info.offers.gateways, ["https://node.example:8469"]);
+    assert_eq!(info.offers.relay.map(|relay| relay.bytes), Some(Limits::default().relay_circuit_bytes));
 }

@@ -1,30 +1,39 @@
 //! A light client's side of BIP157: it asks several peers for filter headers, keeps what they agree on, and finds the
 //! blocks that matter to it by their filters (BIP158).
 //!
-//! Where peers disagree, the block itself decides: a filter that misses a script of one of its outputs is a lie. Sans-I/O
-//! like all here: [`FilterSync::poll`] says what to ask, the answers come in by `on_…`, and events come out.
+//! Where peers disagree, the block itself decides: a filter that misses a script of one of its outputs is a lie. A peer
+//! that comes later is compared with what is held, and if it is right, what is held is what goes: a lie of the first
+//! peers does not outlive the first honest one. Sans-I/O like all here: [`FilterSync::poll`] says what to ask, the
+//! answers come in by `on_…`, and events come out. The driver makes each event durable in the order in which they come;
+//! a crash then repeats work, and loses nothing.
 
 mod dispute;
+mod evidence;
+mod headers;
+mod scan;
+#[cfg(test)]
+mod tests;
+mod trial;
 
 use crate::host::{HeaderInfo, Host};
 use crate::{PeerId, Time};
-use bitcoin::bip158::{BlockFilter, FilterHash, FilterHeader};
-use bitcoin::hashes::Hash;
+use bitcoin::bip158::{FilterHash, FilterHeader};
 use bitcoin::{Block, BlockHash, ScriptBuf};
-use dispute::Dispute;
+use dispute::{Dispute, Verdict};
+use headers::Batch;
+use scan::Scan;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
+use trial::Trial;
 
 /// Filter hashes in one answer.
 const MAX_HASHES: u32 = 2_000;
 /// Filters in one answer.
-const MAX_FILTERS: usize = 1_000;
+const MAX_FILTERS: u32 = 1_000;
 /// Peers that are asked for the same filter headers.
 const WITNESSES: usize = 3;
 /// Time to answer.
 const TIMEOUT: Duration = Duration::from_secs(30);
-/// Filter headers that are kept below the last, for reorganisations.
-const MAX_KEPT: usize = 288;
 /// Scripts that are watched at a time.
 const MAX_SCRIPTS: usize = 100_000;
 
@@ -52,12 +61,19 @@ pub enum Request {
 /// What has been found out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LightEvent {
-    /// All blocks up to here were looked at.
+    /// Filter headers that the peers agree on.
+    Headers {
+        /// Height of the first.
+        start: u32,
+        /// The headers, in order.
+        headers: Vec<FilterHeader>,
+        /// The block of the last.
+        tip: BlockHash,
+    },
+    /// All blocks up to here were looked at, and what matched has come before this event.
     Scanned {
         /// The height.
         height: u32,
-        /// The block.
-        hash: BlockHash,
     },
     /// A block that concerns a watched script (or, rarely, only seems to).
     Block {
@@ -70,28 +86,21 @@ pub enum LightEvent {
     Rewound {
         /// The last height that still counts.
         height: u32,
+        /// The block at this height.
+        tip: BlockHash,
     },
-    /// A peer has lied about filters: disconnect it.
+    /// Filters above this height were lies. Their headers are forgotten and the blocks are looked at again; what was found
+    /// in blocks stands.
+    Distrusted {
+        /// The last height that still counts.
+        height: u32,
+        /// The block at this height.
+        tip: BlockHash,
+    },
+    /// A peer has lied about filters: disconnect and ban it.
     Liar(PeerId),
-}
-
-/// A block whose filter is known by its hash.
-#[derive(Debug, Clone, Copy)]
-struct Known {
-    height: u32,
-    hash: BlockHash,
-    filter: FilterHash,
-    header: FilterHeader,
-}
-
-/// Filter headers that were asked for.
-#[derive(Debug)]
-struct Batch {
-    start: u32,
-    stop: BlockHash,
-    blocks: Vec<BlockHash>,
-    answers: BTreeMap<PeerId, Option<Vec<FilterHash>>>,
-    deadline: Time,
+    /// A peer does not answer: disconnect it.
+    Slow(PeerId),
 }
 
 /// One question to one peer.
@@ -101,69 +110,98 @@ struct Asked {
     deadline: Time,
 }
 
+/// A peer that serves filters.
+#[derive(Debug, Default)]
+struct FilterPeer {
+    /// What it says was compared with what is held.
+    checked: bool,
+    /// It was asked for the filter header at this height, to compare.
+    asked: Option<(u32, BlockHash, Time)>,
+}
+
+/// What a light client needs to go on after a restart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Saved {
+    /// Filter headers from the genesis block on.
+    pub headers: Vec<FilterHeader>,
+    /// The block of the last of them.
+    pub tip: BlockHash,
+    /// Blocks up to this height were looked at.
+    pub scanned: u32,
+}
+
 /// Filter headers, filters and the blocks that match.
 #[derive(Debug)]
 pub struct FilterSync {
-    watched: BTreeSet<ScriptBuf>,
-    peers: BTreeSet<PeerId>,
-    /// Blocks that were looked at, the newest last; the first is where it all begins.
-    scanned: VecDeque<Known>,
-    /// Blocks whose filters are to be fetched.
-    pending: VecDeque<Known>,
+    /// Filter headers from the genesis block on.
+    headers: Vec<FilterHeader>,
+    /// The block of the last of them.
+    tip: BlockHash,
+    peers: BTreeMap<PeerId, FilterPeer>,
     batch: Option<Batch>,
+    /// Peers that say something else about the past.
+    suspects: BTreeSet<PeerId>,
+    trial: Option<Trial>,
     dispute: Option<Dispute>,
-    filters_asked: Option<Asked>,
-    blocks_wanted: VecDeque<(u32, BlockHash)>,
-    block_asked: Option<Asked>,
+    scan: Scan,
     events: VecDeque<LightEvent>,
 }
 
 impl FilterSync {
-    /// Begins after `start`, a block whose filter header is known (or the genesis block with what its filter gives).
-    pub fn new(start: &HeaderInfo, filter: FilterHash, header: FilterHeader) -> Self {
-        let first = Known { height: start.height, hash: start.hash, filter, header };
+    /// Begins with the genesis block, whose filter header is the first of all.
+    pub fn new(genesis: BlockHash, header: FilterHeader) -> Self {
+        Self::resume(Saved { headers: vec![header], tip: genesis, scanned: 0 })
+    }
+
+    /// Goes on where the last run was. There must be a filter header at least for the genesis block.
+    pub fn resume(saved: Saved) -> Self {
+        let scanned = saved.scanned.min(saved.headers.len().saturating_sub(1) as u32);
         Self {
-            watched: BTreeSet::new(),
-            peers: BTreeSet::new(),
-            scanned: VecDeque::from([first]),
-            pending: VecDeque::new(),
+            headers: saved.headers,
+            tip: saved.tip,
+            peers: BTreeMap::new(),
             batch: None,
+            suspects: BTreeSet::new(),
+            trial: None,
             dispute: None,
-            filters_asked: None,
-            blocks_wanted: VecDeque::new(),
-            block_asked: None,
+            scan: Scan::new(scanned),
             events: VecDeque::new(),
         }
     }
 
-    /// Watches a script in blocks that are looked at from now on. Returns `false` when too many are watched.
-    pub fn watch(&mut self, script: ScriptBuf) -> bool {
-        let room = self.watched.len() < MAX_SCRIPTS;
-        if room {
-            self.watched.insert(script);
-        }
-        room
+    /// Watches a script in blocks from `birth` on; if that is in the past, these blocks are looked at again. Returns
+    /// `false` when too many are watched.
+    pub fn watch(&mut self, script: ScriptBuf, birth: u32) -> bool {
+        self.scan.watch(script, birth)
+    }
+
+    /// Watches scripts whose blocks were looked at before. Returns `false` when too many are watched.
+    pub fn watch_on(&mut self, script: ScriptBuf, birth: u32) -> bool {
+        self.scan.watch_on(script, birth)
+    }
+
+    /// Watches a script no longer.
+    pub fn unwatch(&mut self, script: &ScriptBuf) {
+        self.scan.unwatch(script);
     }
 
     /// A peer that serves filters is there.
     pub fn connected(&mut self, peer: PeerId) {
-        self.peers.insert(peer);
+        self.peers.entry(peer).or_default();
     }
 
     /// A peer is gone: what it was asked is asked of another.
     pub fn disconnected(&mut self, peer: PeerId) {
         self.peers.remove(&peer);
+        self.suspects.remove(&peer);
         if let Some(batch) = &mut self.batch {
             batch.answers.remove(&peer);
         }
+        self.trial.take_if(|trial| trial.peer == peer);
         if let Some(dispute) = &mut self.dispute {
             dispute.drop_peer(peer);
         }
-        for asked in [&mut self.filters_asked, &mut self.block_asked] {
-            if asked.as_ref().is_some_and(|asked| asked.peer == peer) {
-                *asked = None;
-            }
-        }
+        self.scan.disconnected(peer);
     }
 
     /// What has been found out.
@@ -172,12 +210,23 @@ impl FilterSync {
     }
 
     /// The height up to which blocks were looked at.
-    pub fn height(&self) -> u32 {
-        self.scanned.back().map_or(0, |known| known.height)
+    pub const fn scanned(&self) -> u32 {
+        self.scan.reported()
     }
 
-    fn last(&self) -> Option<Known> {
-        self.pending.back().or_else(|| self.scanned.back()).copied()
+    /// The height up to which filter headers are known.
+    pub const fn height(&self) -> u32 {
+        self.headers.len() as u32 - 1
+    }
+
+    /// Peers that serve filters.
+    pub fn peer_count(&self) -> usize {
+        self.peers.len()
+    }
+
+    /// Blocks that match and are on their way.
+    pub fn blocks_wanted(&self) -> usize {
+        self.scan.wanted()
     }
 
     fn lie(&mut self, peer: PeerId) {
@@ -185,63 +234,69 @@ impl FilterSync {
         self.events.push_back(LightEvent::Liar(peer));
     }
 
-    /// What to ask now, and whom.
-    pub fn poll(&mut self, now: Time, host: &dyn Host) -> Vec<(PeerId, Request)> {
-        self.rewind(host);
+    fn slow(&mut self, peer: PeerId) {
+        self.disconnected(peer);
+        self.events.push_back(LightEvent::Slow(peer));
+    }
+
+    /// What to ask now, and whom. `has` says whether a peer is known to have a block: who has not disconnects who asks.
+    pub fn poll(
+        &mut self,
+        now: Time,
+        host: &dyn Host,
+        has: &dyn Fn(PeerId, &HeaderInfo) -> bool,
+    ) -> Vec<(PeerId, Request)> {
         let mut requests = Vec::new();
-        self.poll_blocks(now, &mut requests);
-        self.poll_filters(now, &mut requests);
+        // After a crash the headers may be behind: they come again.
+        let Some(tip) = host.header(&self.tip) else { return requests };
+        self.rewind(&tip, host);
+        let Some(tip) = host.header(&self.tip) else { return requests };
+        let slow = self.scan.poll(now, &self.headers, &tip, host, &self.peers, has, &mut requests, &mut self.events);
+        slow.into_iter().for_each(|peer| self.slow(peer));
         if self.dispute.is_some() {
             self.poll_dispute(now, &mut requests);
+        } else if self.trial.is_some() || !self.suspects.is_empty() {
+            self.poll_trial(now, &tip, host, has, &mut requests);
         } else {
-            self.poll_headers(now, host, &mut requests);
+            self.poll_checks(now, &tip, has, &mut requests);
+            self.poll_headers(now, host, has, &mut requests);
         }
         requests
     }
 
     /// Forgets blocks that the best chain has left.
-    fn rewind(&mut self, host: &dyn Host) {
+    fn rewind(&mut self, tip: &HeaderInfo, host: &dyn Host) {
         let best = host.best_header();
-        let stays = |known: &Known| host.ancestor(&best.hash, known.height).is_some_and(|one| one.hash == known.hash);
-        let (pending, scanned) = (self.pending.len(), self.scanned.len());
-        while self.pending.back().is_some_and(|known| !stays(known)) {
-            self.pending.pop_back();
-        }
-        while self.scanned.len() > 1 && self.scanned.back().is_some_and(|known| !stays(known)) {
-            self.scanned.pop_back();
-        }
-        if self.pending.len() < pending || self.scanned.len() < scanned {
-            self.batch = None;
-            self.dispute = None;
-            self.filters_asked = None;
-        }
-        if self.scanned.len() < scanned {
-            let height = self.height();
-            self.blocks_wanted.retain(|(wanted, _)| *wanted <= height);
-            self.block_asked = None;
-            self.events.push_back(LightEvent::Rewound { height });
-        }
-    }
-
-    fn poll_headers(&mut self, now: Time, host: &dyn Host, requests: &mut Vec<(PeerId, Request)>) {
-        if self.batch.as_ref().is_some_and(|batch| batch.deadline < now) {
-            self.settle(now);
-        }
-        let Some(last) = self.last() else { return };
-        let best = host.best_header();
-        // The filters of one batch before the headers of the next: memory stays bounded.
-        if self.batch.is_some() || !self.pending.is_empty() || self.peers.is_empty() || last.height >= best.height {
+        let shared = |height: u32| {
+            let (one, other) = (host.ancestor(&tip.hash, height), host.ancestor(&best.hash, height));
+            one.is_some() && one.map(|one| one.hash) == other.map(|other| other.hash)
+        };
+        if shared(tip.height) {
             return;
         }
-        let start = last.height + 1;
-        let end = best.height.min(last.height + MAX_HASHES);
-        let blocks: Vec<_> =
-            (start..=end).filter_map(|height| host.ancestor(&best.hash, height)).map(|header| header.hash).collect();
-        let Some(stop) = blocks.last().copied() else { return };
-        let asked: Vec<_> = self.peers.iter().copied().take(WITNESSES).collect();
-        requests.extend(asked.iter().map(|peer| (*peer, Request::FilterHeaders { start, stop })));
-        let answers = asked.into_iter().map(|peer| (peer, None)).collect();
-        self.batch = Some(Batch { start, stop, blocks, answers, deadline: now + TIMEOUT });
+        // What two chains share is a prefix.
+        let (mut low, mut high) = (0, tip.height.min(best.height));
+        while low < high {
+            let middle = low + (high - low).div_ceil(2);
+            if shared(middle) { low = middle } else { high = middle - 1 }
+        }
+        let Some(fork) = host.ancestor(&best.hash, low) else { return };
+        self.cut(&fork);
+        self.events.push_back(LightEvent::Rewound { height: fork.height, tip: fork.hash });
+    }
+
+    /// Forgets all above a block.
+    fn cut(&mut self, last: &HeaderInfo) {
+        self.headers.truncate(last.height as usize + 1);
+        self.tip = last.hash;
+        self.batch = None;
+        self.trial = None;
+        self.dispute = None;
+        self.suspects.clear();
+        for peer in self.peers.values_mut() {
+            peer.asked = None;
+        }
+        self.scan.cut(last.height);
     }
 
     /// Filter hashes have come.
@@ -253,61 +308,14 @@ impl FilterSync {
         hashes: Vec<FilterHash>,
         now: Time,
     ) {
-        let Some(last) = self.last() else { return };
-        let Some(batch) = self.batch.as_mut().filter(|batch| batch.stop == stop) else { return };
-        let Some(answer) = batch.answers.get_mut(&peer) else { return };
-        if previous != last.header || hashes.len() != batch.blocks.len() {
-            self.lie(peer);
+        let check = self.peers.get_mut(&peer).and_then(|known| known.asked.take_if(|(_, hash, _)| *hash == stop));
+        if let Some((height, ..)) = check.filter(|_| hashes.len() == 1) {
+            self.on_check(peer, height, hashes[0].filter_header(&previous));
+        } else if self.trial.as_ref().is_some_and(|trial| trial.peer == peer && trial.stop == stop) {
+            self.on_trial(peer, previous, &hashes, now);
         } else {
-            *answer = Some(hashes);
+            self.on_batch(peer, stop, previous, hashes, now);
         }
-        if self.batch.as_ref().is_some_and(|batch| batch.answers.values().all(Option::is_some)) {
-            self.settle(now);
-        }
-    }
-
-    /// Takes what all agree on, or looks into it.
-    fn settle(&mut self, now: Time) {
-        let (Some(batch), Some(last)) = (self.batch.take(), self.last()) else { return };
-        let answers: Vec<_> = batch.answers.into_iter().filter_map(|(peer, answer)| Some((peer, answer?))).collect();
-        let Some((_, first)) = answers.first() else { return };
-        let differs = (0..first.len()).find(|index| answers.iter().any(|(_, other)| other[*index] != first[*index]));
-        let agreed = differs.unwrap_or(first.len());
-        let mut header = last.header;
-        for (index, filter) in first[..agreed].iter().enumerate() {
-            header = filter.filter_header(&header);
-            let height = batch.start + index as u32;
-            self.pending.push_back(Known { height, hash: batch.blocks[index], filter: *filter, header });
-        }
-        if let Some(index) = differs {
-            let claims = answers.iter().map(|(peer, hashes)| (*peer, hashes[index]));
-            let height = batch.start + index as u32;
-            self.dispute = Some(Dispute::new(height, batch.blocks[index], claims, now + TIMEOUT));
-        }
-    }
-
-    fn poll_dispute(&mut self, now: Time, requests: &mut Vec<(PeerId, Request)>) {
-        let Some(dispute) = &mut self.dispute else { return };
-        requests.extend(dispute.requests());
-        if let Some(liars) = dispute.verdict(now) {
-            self.dispute = None;
-            liars.into_iter().for_each(|peer| self.lie(peer));
-        }
-    }
-
-    fn poll_filters(&mut self, now: Time, requests: &mut Vec<(PeerId, Request)>) {
-        if self.filters_asked.as_ref().is_some_and(|asked| asked.deadline < now) {
-            self.filters_asked = None;
-            // Somebody else is asked: the slow one goes to the end of the line.
-            if let Some(first) = self.peers.pop_first() {
-                self.events.push_back(LightEvent::Liar(first));
-            }
-        }
-        let (Some(first), None) = (self.pending.front(), &self.filters_asked) else { return };
-        let Some(peer) = self.peers.first().copied() else { return };
-        let last = self.pending.get(MAX_FILTERS - 1).or_else(|| self.pending.back()).unwrap_or(first);
-        requests.push((peer, Request::Filters { start: first.height, stop: last.hash }));
-        self.filters_asked = Some(Asked { peer, deadline: now + TIMEOUT });
     }
 
     /// A filter has come.
@@ -315,61 +323,41 @@ impl FilterSync {
         if let Some(dispute) = &mut self.dispute {
             dispute.on_filter(peer, hash, filter);
         }
-        let Some(asked) = self.filters_asked.as_mut().filter(|asked| asked.peer == peer) else { return };
-        let Some(next) = self.pending.front().copied().filter(|next| next.hash == hash) else { return };
-        if FilterHash::hash(filter) != next.filter {
+        if self.scan.on_filter(peer, hash, filter, &self.headers, now) {
             self.lie(peer);
-            return;
-        }
-        asked.deadline = now + TIMEOUT;
-        self.pending.pop_front();
-        let mut scripts = self.watched.iter().map(|script| script.as_bytes());
-        let matches =
-            !self.watched.is_empty() && BlockFilter::new(filter).match_any(&hash, &mut scripts).unwrap_or(false);
-        if matches {
-            self.blocks_wanted.push_back((next.height, hash));
-        }
-        self.scanned.push_back(next);
-        if self.scanned.len() > MAX_KEPT {
-            self.scanned.pop_front();
-        }
-        let done = self.pending.is_empty() || next.height % MAX_FILTERS as u32 == 0;
-        if self.pending.is_empty() {
-            self.filters_asked = None;
-        }
-        if done {
-            self.events.push_back(LightEvent::Scanned { height: next.height, hash });
         }
     }
 
-    fn poll_blocks(&mut self, now: Time, requests: &mut Vec<(PeerId, Request)>) {
-        if self.block_asked.as_ref().is_some_and(|asked| asked.deadline < now) {
-            self.block_asked = None;
-        }
-        let (Some((_, hash)), None) = (self.blocks_wanted.front(), &self.block_asked) else { return };
-        // Another peer each time, so that one that has not got it does not hold us up.
-        let peers = self.peers.len();
-        let turn = (now.secs() as usize / TIMEOUT.as_secs() as usize).checked_rem(peers).unwrap_or(0);
-        let Some(peer) = self.peers.iter().nth(turn).copied() else { return };
-        requests.push((peer, Request::Block(*hash)));
-        self.block_asked = Some(Asked { peer, deadline: now + TIMEOUT });
-    }
-
-    /// A block has come. Returns whether it was wanted here.
+    /// A block has come whose body belongs to its header. Returns whether it was wanted here.
     pub fn on_block(&mut self, block: &Block) -> bool {
-        let hash = block.block_hash();
-        // Outputs are what matters here; witnesses are not looked at.
-        if !block.check_merkle_root() {
-            return false;
-        }
         let disputed = self.dispute.as_mut().is_some_and(|dispute| dispute.on_block(block));
-        let Some(index) = self.blocks_wanted.iter().position(|(_, wanted)| *wanted == hash) else { return disputed };
-        let Some((height, _)) = self.blocks_wanted.remove(index) else { return disputed };
-        self.block_asked = None;
-        self.events.push_back(LightEvent::Block { height, block: Box::new(block.clone()) });
-        true
+        match self.scan.on_block(block) {
+            Some(height) => {
+                self.events.push_back(LightEvent::Block { height, block: Box::new(block.clone()) });
+                true
+            }
+            None => disputed,
+        }
+    }
+
+    fn poll_dispute(&mut self, now: Time, requests: &mut Vec<(PeerId, Request)>) {
+        let Some(dispute) = &mut self.dispute else { return };
+        requests.extend(dispute.requests());
+        let Some(verdict) = dispute.verdict(now) else { return };
+        let (before, ours) = (dispute.before, dispute.ours);
+        self.dispute = None;
+        let Verdict { liars, silent, truth } = verdict;
+        // What we held was a lie, and somebody has shown the truth.
+        if let (Some(ours), Some(truth)) = (ours, truth)
+            && ours != truth
+        {
+            self.cut(&before);
+            for peer in self.peers.values_mut() {
+                peer.checked = false;
+            }
+            self.events.push_back(LightEvent::Distrusted { height: before.height, tip: before.hash });
+        }
+        liars.into_iter().for_each(|peer| self.lie(peer));
+        silent.into_iter().for_each(|peer| self.slow(peer));
     }
 }
-
-#[cfg(test)]
-mod tests;

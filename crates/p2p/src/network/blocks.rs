@@ -24,7 +24,7 @@ impl Network {
         let hash = block.block_hash();
         self.net(format!("received block {hash} peer={id}"));
         if self.light.is_some() {
-            self.on_light_block(&block);
+            self.on_light_block(id, &block, host);
             return Ok(());
         }
         let parent = host.header(&block.header.prev_blockhash);

@@ -46,6 +46,8 @@ impl Network {
     ) -> Result<(), DecodeError> {
         let why = if host.is_loading_blocks() {
             Some("even though we are still loading blocks!")
+        } else if self.light.is_some() {
+            Some("although we asked for none!")
         } else if self.config.ignore_incoming_txs {
             Some("even though we are blocksonly!")
         } else {

@@ -144,6 +144,10 @@ impl Network {
             self.net(format!("Not opening a connection to {}, already connected to {address}", pending.shown()));
             return None;
         }
+        if self.is_distrusted(&address, now) {
+            self.net(format!("Not opening a connection to {address}: it has lied about block filters"));
+            return None;
+        }
         let PendingDial { target, kind, v2, services, count_failure } = pending;
         self.book.attempt(&address, count_failure, now);
         let destination = match target {

@@ -21,11 +21,13 @@ mod outbound;
 mod peer;
 mod ping;
 mod process;
+#[cfg(any(test, feature = "testing"))]
+pub(crate) mod scripted;
 mod seeds;
 mod send;
 mod serve;
 mod sync;
-#[cfg(test)]
+#[cfg(any(test, feature = "testing"))]
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
@@ -117,6 +119,8 @@ pub struct Network {
     totals: Totals,
     light: Option<FilterSync>,
     light_events: VecDeque<LightEvent>,
+    /// Who lied about filters, and until when that counts.
+    distrusted: BTreeMap<crate::PeerAddress, Time>,
 }
 
 impl Network {
@@ -160,6 +164,7 @@ impl Network {
             totals: Totals::default(),
             light: None,
             light_events: VecDeque::new(),
+            distrusted: BTreeMap::new(),
         };
         if !dns_seed {
             network.info("DNS seeding disabled".to_owned());

@@ -122,7 +122,11 @@ impl Network {
         let best = host.best_header();
         let best_time = Time::from_secs(i64::from(best.time));
         let nobody = !self.peers.values().any(|peer| peer.sync_started);
-        if !(nobody && sync) && best_time <= now - DAY {
+        // A light client must know of several peers that they are on its chain, however old that is.
+        let compares = self.light.is_some()
+            && best.height > 0
+            && self.peers.values().all(|peer| peer.last_getheaders.is_never() && peer.headers_sync.is_none());
+        if !(compares || nobody && sync) && best_time <= now - DAY {
             return;
         }
         // From the parent of our best header, so that the answer is never empty.

@@ -1,6 +1,9 @@
 //! A chain and a mempool in memory for tests: real headers with real work on regtest, blocks with their merkle roots,
 //! transactions that must have known inputs. Whatever carries the mark [`BAD`] is invalid.
 
+#![allow(clippy::unwrap_used, reason = "these are tests")]
+#![cfg_attr(not(test), allow(dead_code, reason = "the tests of this crate use all of it"))]
+
 use crate::config::Params;
 use crate::host::{
     BlockOutcome, BlockRejection, BlockVerdict, ChainEvent, FilterHashes, HeaderInfo, HeadersOutcome, Host,
@@ -182,6 +185,8 @@ pub(crate) struct TestHost {
     pub(crate) minimum_work: Work,
     pub(crate) initial_download: bool,
     pub(crate) filters: bool,
+    /// The height whose filter it says is empty.
+    pub(crate) lies_about: Option<u32>,
     /// Transactions with this lock time pay too little alone.
     pub(crate) poor: u32,
 }
@@ -206,6 +211,7 @@ impl TestHost {
             minimum_work: Work::from_be_bytes([0; 32]),
             initial_download: false,
             filters: true,
+            lies_about: None,
             poor: 555,
         }
     }
@@ -582,6 +588,9 @@ impl Host for TestHost {
     }
 
     fn filter(&self, hash: &BlockHash) -> Option<Vec<u8>> {
+        if self.lies_about.is_some() && self.header(hash).map(|header| header.height) == self.lies_about {
+            return Some(vec![0]);
+        }
         let script = ScriptBuf::from_bytes(vec![0x51; 20]);
         let block = self.block(hash)?;
         Some(bitcoin::bip158::BlockFilter::new_script_filter(&block, |_| Ok(script.clone())).ok()?.content)

@@ -38,6 +38,13 @@ impl MessageType {
         Self(bytes)
     }
 
+    /// A type by any name; `None` when it is longer than twelve bytes or not printable.
+    pub fn from_name(name: &str) -> Option<Self> {
+        let mut bytes = [0; TYPE_SIZE];
+        bytes.get_mut(..name.len())?.copy_from_slice(name.as_bytes());
+        Self::from_wire(bytes)
+    }
+
     /// The name up to the first zero; anything may follow. Core shows broken types this way.
     pub(crate) fn shown(bytes: &[u8; TYPE_SIZE]) -> &[u8] {
         let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(TYPE_SIZE);

@@ -112,6 +112,8 @@ struct Gathering {
     pending: JoinSet<Ready>,
     wants_reflexive: bool,
     wants_relay: bool,
+    /// There was enough, and the others were not waited for.
+    settled: bool,
 }
 
 impl Gathering {
@@ -157,6 +159,7 @@ impl Gathering {
             servers,
             probes: Vec::new(),
             pending,
+            settled: false,
         })
     }
 
@@ -179,6 +182,7 @@ impl Gathering {
                 () = sleep_until(repeat.min(deadline)) => {
                     let now = Instant::now();
                     if now >= deadline {
+                        self.settled = settled;
                         return;
                     }
                     self.repeat(now);
@@ -228,12 +232,13 @@ impl Gathering {
         }
     }
 
-    /// The servers that were of no use.
+    /// The servers that were of no use. Of one that was not waited for, that cannot be said.
     fn failures(&self) -> impl Iterator<Item = (HostPort, Transport, ServerFailure)> {
         self.servers.iter().filter_map(|server| {
             let why = match server.status {
                 Status::Done => return None,
                 Status::Failed(why) => why,
+                Status::Asked | Status::Allocating(_) | Status::Probing(_) if self.settled => return None,
                 Status::Asked | Status::Allocating(_) | Status::Probing(_) => ServerFailure::Silent,
             };
             Some((server.address.clone(), server.transport, why))

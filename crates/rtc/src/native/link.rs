@@ -8,9 +8,9 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::driver::{Command, Driver, Ends, Reply, Shared, Start};
 use super::gather::{Gathered, gather};
-use super::outbox;
-use super::sdp::RemoteSdp;
 use crate::framing::MAX_MESSAGE;
+use crate::outbox;
+use crate::sdp::RemoteSdp;
 use crate::{CloseReason, ConnectError, DataLink, Fingerprint, IceConfig, LinkError, LinkState, Observer, PathReport};
 
 /// Calls that may wait for the task at a time.

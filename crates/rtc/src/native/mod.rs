@@ -4,10 +4,8 @@ mod address;
 mod driver;
 mod gather;
 mod link;
-mod outbox;
 mod path;
 mod relay;
-mod sdp;
 mod sockets;
 mod stun;
 
@@ -19,7 +17,7 @@ use str0m::change::{SdpAnswer, SdpOffer};
 use crate::framing::MAX_CHUNK;
 use crate::{ConnectError, IceConfig, Observer};
 
-use sdp::RemoteSdp;
+use crate::sdp::{self, RemoteSdp};
 
 pub use link::{Connecting, Link, LinkSender, Offering};
 
@@ -65,14 +63,14 @@ pub async fn answer(
 
 /// Reads a peer's offer.
 fn read_offer(sdp: &str, config: &IceConfig) -> Result<(RemoteSdp, SdpOffer), ConnectError> {
-    let remote = sdp::read(sdp, config.include_loopback)?;
+    let remote = sdp::read(sdp, config.include_loopback, false)?;
     let offer = SdpOffer::from_sdp_string(&remote.text).map_err(|error| ConnectError::Sdp(error.to_string()))?;
     Ok((remote, offer))
 }
 
 /// Reads a peer's answer.
 fn read_answer(sdp: &str, config: &IceConfig) -> Result<(RemoteSdp, SdpAnswer), ConnectError> {
-    let remote = sdp::read(sdp, config.include_loopback)?;
+    let remote = sdp::read(sdp, config.include_loopback, false)?;
     let answer = SdpAnswer::from_sdp_string(&remote.text).map_err(|error| ConnectError::Sdp(error.to_string()))?;
     Ok((remote, answer))
 }

@@ -63,6 +63,8 @@ pub(crate) struct Relay {
     wake: Pin<Box<Sleep>>,
     received: Vec<u8>,
     waiting: VecDeque<(SocketAddr, Vec<u8>)>,
+    /// Peers for whom a permission was asked; the client renews it. As many as an SDP has candidates, for each restart.
+    permitted: Vec<IpAddr>,
     /// The server has asked for the password.
     challenged: bool,
     failed: bool,
@@ -90,6 +92,7 @@ impl Relay {
             wake: Box::pin(tokio::time::sleep(std::time::Duration::ZERO)),
             received: vec![0; 16 * 1024],
             waiting: VecDeque::new(),
+            permitted: Vec::new(),
             challenged: false,
             failed: false,
         })
@@ -143,8 +146,10 @@ impl Relay {
         if address::reach(peer) > address::reach(self.server.ip()) || peer.is_ipv4() != self.server.is_ipv4() {
             return;
         }
-        if !self.client.have_permission(TransportType::Udp, peer) {
-            // Only an allocation that is gone or a permission that exists make this fail.
+        // Without an address yet, its candidate is in no SDP, and no peer will use it.
+        if self.relayed.is_some() && !self.permitted.contains(&peer) {
+            self.permitted.push(peer);
+            // Only an allocation that is gone makes this fail.
             let _ = self.client.create_permission(TransportType::Udp, peer, self.now());
             self.wake_now();
         }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use pumasi_rtc::framing::MAX_MESSAGE;
 use pumasi_rtc::{
-    CandidateKind, CloseReason, DataLink, LinkError, LinkState, Observer, Progress, Transport, answer, offer,
+    CandidateKind, CloseReason, DataLink, LinkError, LinkState, Observer, Progress, Transport, Way, answer, offer,
 };
 use tokio::time::timeout;
 
@@ -151,6 +151,8 @@ async fn progress_is_told_step_by_step() {
     assert_eq!(seen[0], Progress::Gathering);
     assert_eq!(seen[1], Progress::Gathered { host: 1, server_reflexive: 0, relay: 0 });
     assert_eq!(seen[2..4], [Progress::Checking, Progress::Securing]);
-    assert!(matches!(seen[4], Progress::Open(report) if report.local.kind == CandidateKind::Host), "{seen:?}");
-    assert_eq!(seen[5..], [Progress::Closed(CloseReason::Local)]);
+    let Progress::Tried(tried) = &seen[4] else { panic!("{seen:?}") };
+    assert!(tried.iter().any(|tried| tried.answered && tried.way() == Way::Direct), "{tried:?}");
+    assert!(matches!(seen[5], Progress::Open(report) if report.local.kind == CandidateKind::Host), "{seen:?}");
+    assert_eq!(seen[6..], [Progress::Closed(CloseReason::Local)]);
 }

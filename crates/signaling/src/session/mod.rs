@@ -170,6 +170,8 @@ impl PairSession {
                 self.publish(signed);
             }
             Content::Reject { .. } => self.publish(signed),
+            // A session never asks for them to be signed.
+            Content::Candidates { .. } => {}
         }
     }
 
@@ -208,6 +210,8 @@ impl PairSession {
                 self.reply = None;
                 self.event(Event::OfferGone { offer: *offer });
             }
+            // They are for the link, not for the session, which a mailbox has room for one word of.
+            Content::Candidates { .. } => return Err(SignalError::OutOfPlace),
             Content::Reject { offer, reason } => {
                 let dial = self.dial.as_ref().ok_or(SignalError::OtherOffer { offer: *offer })?;
                 dial.check(offer, signal.session)?;

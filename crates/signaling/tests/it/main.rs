@@ -6,6 +6,8 @@
 mod channel;
 mod mailbox;
 mod person;
+mod presence;
+mod presence_spec;
 mod record;
 mod session;
 mod simulation;

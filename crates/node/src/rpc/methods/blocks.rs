@@ -134,7 +134,11 @@ pub(super) fn read(node: &Node, id: BlockId) -> Result<Block, RpcError> {
             "Block not available (not fully downloaded)"
         }));
     }
-    chain.read_block(id).map_err(|error| store_error(&error))?.ok_or_else(|| RpcError::misc("Block not found on disk"))
+    let found = chain.read_block(id).unwrap_or_else(|error| {
+        node.backend.log.error(&crate::storage::explain(&error));
+        None
+    });
+    found.ok_or_else(|| RpcError::misc("Block not found on disk"))
 }
 
 fn block(node: &mut Node, params: &Params) -> RpcResult {
@@ -148,7 +152,13 @@ fn block(node: &mut Node, params: &Params) -> RpcResult {
     let transactions = if verbosity == 1 {
         block.txdata.iter().map(|tx| Json::from(tx.compute_txid().to_string())).collect()
     } else {
-        let undo = chain.read_undo(id).map_err(|error| store_error(&error))?;
+        let undo = chain.read_undo(id).map_err(|error| {
+            node.backend.log.error(&crate::storage::explain(&error));
+            RpcError::internal(
+                "Undo data expected but can't be read. This could be due to disk corruption or a conflict with a \
+                 pruning event.",
+            )
+        })?;
         let network = node.settings.network;
         let undo_of = |index: usize| undo.as_ref()?.transactions.get(index.checked_sub(1)?);
         let all = block.txdata.iter().enumerate();
@@ -189,6 +199,11 @@ fn from_peer(node: &mut Node, params: &Params) -> RpcResult {
     let Some(id) = node.backend.chain.tree().id(&hash) else {
         return Err(RpcError::misc("Block header missing"));
     };
+    if node.backend.prune && node.backend.chain.tree()[id].height > node.backend.chain.tip().height {
+        return Err(RpcError::misc(
+            "In prune mode, only blocks that the node has already synced previously can be fetched from a peer",
+        ));
+    }
     if node.backend.chain.tree()[id].status.have_data {
         return Err(RpcError::misc("Block already downloaded"));
     }
@@ -200,14 +215,15 @@ fn from_peer(node: &mut Node, params: &Params) -> RpcResult {
 }
 
 fn submit(node: &mut Node, params: &Params) -> RpcResult {
-    let decoded = block_of(params.required_text(0)).filter(|block| !block.txdata.is_empty());
-    let Some(mut block) = decoded else {
+    let Some(mut block) = block_of(params.required_text(0)) else {
         return Err(RpcError::deserialization("Block decode failed"));
     };
     let hash = block.block_hash();
     complete_witness(node, &mut block);
     let block = Arc::new(block);
     let source = Source { requested: true, min_pow_checked: true };
+    // What was said of it before is not the answer to this call.
+    node.backend.take_verdict(&hash);
     let result = node.backend.submit_block(&block, source);
     let verdict = node.backend.take_verdict(&hash);
     node.tell_peers();

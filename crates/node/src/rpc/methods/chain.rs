@@ -5,6 +5,7 @@ use pumasi_chain::params::Buried;
 use pumasi_chain::versionbits;
 
 use super::{Argument, Kind, Method, chain_error, known_block, optional, required};
+use crate::backend::Chain;
 use crate::json::Json;
 use crate::node::Node;
 use crate::rpc::error::{RpcError, RpcResult};
@@ -119,9 +120,7 @@ fn info(node: &mut Node, _: &Params) -> RpcResult {
         .with("size_on_disk", pumasi_chain::store::Store::blocks_size(chain.store()))
         .with("pruned", node.backend.prune);
     if node.backend.prune {
-        let kept = (0..=tip.height)
-            .find(|height| chain.active().at(*height).is_some_and(|id| *height > 0 && tree[id].status.have_data));
-        view.push("pruneheight", kept.unwrap_or(0).max(1) - 1);
+        view.push("pruneheight", first_stored(chain));
         let target = node.settings.args.integer("prune", 0);
         view.push("automatic_pruning", target != 1);
         if target != 1 {
@@ -131,7 +130,7 @@ fn info(node: &mut Node, _: &Params) -> RpcResult {
     if let Some(challenge) = &chain.params().signet_challenge {
         view.push("signet_challenge", hex::encode(challenge.as_bytes()));
     }
-    Ok(view.with("warnings", Json::Array(Vec::new())))
+    Ok(view.with("warnings", node.backend.warnings_view()))
 }
 
 fn states(node: &mut Node, _: &Params) -> RpcResult {
@@ -293,9 +292,17 @@ fn prune(node: &mut Node, params: &Params) -> RpcResult {
     let below = height.min(tip.saturating_sub(pumasi_chain::params::MIN_BLOCKS_TO_KEEP));
     // The store gives whole files, one after the other.
     while node.change(|chain, _| Ok(chain.prune(below)?)).map_err(|error| chain_error(&error))? > 0 {}
-    let chain = &node.backend.chain;
-    let first = (1..=tip).find(|at| chain.active().at(*at).is_some_and(|id| chain.tree()[id].status.have_data));
-    Ok(Json::from(first.map_or(-1, |first| i64::from(first) - 1)))
+    Ok(Json::from(i64::from(first_stored(&node.backend.chain)) - 1))
+}
+
+/// The lowest block from which on all blocks up to the tip are on the disk. Single ones below it may be as well.
+fn first_stored(chain: &Chain) -> u32 {
+    let stored = |height: u32| chain.active().at(height).is_some_and(|id| chain.tree()[id].status.have_data);
+    let mut first = chain.active().height();
+    while first > 0 && stored(first - 1) {
+        first -= 1;
+    }
+    first
 }
 
 fn index_info(node: &mut Node, params: &Params) -> RpcResult {
@@ -304,7 +311,11 @@ fn index_info(node: &mut Node, params: &Params) -> RpcResult {
     let mut view = Json::object();
     let height = indexes.best().map_or(0, |(height, _)| height);
     let synced = indexes.best().is_some_and(|(_, hash)| hash == node.backend.chain.tip().hash);
-    for (name, kept) in [("txindex", indexes.has_transactions()), ("basic block filter index", indexes.has_filters())] {
+    for (name, kept) in [
+        ("txindex", indexes.has_transactions()),
+        ("basic block filter index", indexes.has_filters()),
+        ("txospenderindex", indexes.has_spenders()),
+    ] {
         if kept && wanted.is_none_or(|wanted| wanted == name) {
             view.push(name, Json::object().with("synced", synced).with("best_block_height", height));
         }

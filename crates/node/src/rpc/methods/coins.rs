@@ -10,7 +10,7 @@ use super::{Kind, Method, optional, required, store_error};
 use crate::json::Json;
 use crate::node::Node;
 use crate::rpc::error::{RpcError, RpcResult};
-use crate::rpc::params::{Params, amount_json};
+use crate::rpc::params::{self, Params, amount_json};
 use crate::rpc::{descriptor, view};
 
 pub(in crate::rpc) const METHODS: &[Method] = &[
@@ -46,6 +46,9 @@ pub(in crate::rpc) const METHODS: &[Method] = &[
         run: scan,
     },
 ];
+
+/// The last place of a range that is not given.
+const DEFAULT_RANGE: u32 = 1000;
 
 fn output(node: &mut Node, params: &Params) -> RpcResult {
     let txid = params.txid(0, "txid")?;
@@ -164,10 +167,18 @@ fn wanted_scripts(node: &Node, params: &Params) -> Result<HashMap<ScriptBuf, Str
                 return Err(RpcError::invalid_parameter("Scan object needs to be either a string or an object"));
             }
         };
-        let scripts = descriptor::scripts(text, network, false).map_err(RpcError::invalid_address_or_key)?;
-        for script in scripts {
-            let inferred = descriptor::infer(&script, network);
-            wanted.insert(script, inferred);
+        let (begin, end) = object.get("range").map_or(Ok((0, DEFAULT_RANGE)), params::range)?;
+        let places = if descriptor::is_ranged(text) { (begin..=end).map(Some).collect() } else { vec![None] };
+        let places: Vec<Option<u32>> = places;
+        let body = descriptor::checked(text, false).map_err(RpcError::invalid_address_or_key)?;
+        for text in descriptor::alternatives(body).map_err(RpcError::invalid_address_or_key)? {
+            for place in &places {
+                let scripts = descriptor::scripts_at(&text, network, false, *place);
+                for script in scripts.map_err(RpcError::invalid_address_or_key)? {
+                    let inferred = descriptor::infer(&script, network);
+                    wanted.insert(script, inferred);
+                }
+            }
         }
     }
     Ok(wanted)

@@ -34,7 +34,7 @@ pub(in crate::rpc) const METHODS: &[Method] = &[
         category: "Control",
         arguments: &[],
         help: "Returns the total uptime of the server.",
-        run: |node, _| Ok(Json::from(node.backend.now().saturating_sub(node.started_at))),
+        run: |node, _| Ok(Json::from(node.started.elapsed().as_secs())),
     },
     Method {
         name: "getrpcinfo",
@@ -54,13 +54,13 @@ pub(in crate::rpc) const METHODS: &[Method] = &[
         name: "logging",
         category: "Control",
         arguments: &[optional("include", Kind::Array), optional("exclude", Kind::Array)],
-        help: "Gets and sets the logging configuration.",
+        help: LOGGING_HELP,
         run: logging,
     },
     Method {
         name: "echo",
         category: "hidden",
-        arguments: ECHO,
+        arguments: ECHO_TEXT,
         help: "Simply echo back the input arguments. This command is for testing.",
         run: echo,
     },
@@ -70,6 +70,23 @@ pub(in crate::rpc) const METHODS: &[Method] = &[
         arguments: ECHO,
         help: "Simply echo back the input arguments. This command is for testing.",
         run: echo,
+    },
+    Method {
+        name: "echoipc",
+        category: "hidden",
+        arguments: &[required("arg", Kind::Text)],
+        help: "Echo back the input argument. There is no second process that it could pass through.",
+        run: |_, params| Ok(Json::from(params.required_text(0))),
+    },
+    Method {
+        name: "generate",
+        category: "hidden",
+        arguments: &[],
+        help: "has been replaced by the -generate cli option. Refer to -help for more information.",
+        run: |_, _| {
+            let help = table::find("generate").map(Method::help_text);
+            Err(RpcError::method_not_found(help.unwrap_or_default()))
+        },
     },
     Method {
         name: "setmocktime",
@@ -96,6 +113,14 @@ pub(in crate::rpc) const METHODS: &[Method] = &[
     },
 ];
 
+const LOGGING_HELP: &str = "Gets and sets the logging configuration.\n\
+    When called without an argument, returns the list of categories with status that are currently being debug logged \
+    or not.\nWhen called with arguments, adds or removes categories from debug logging and return the lists above.\n\
+    In addition, the following are available as category names with special meanings: \"all\", \"1\".\n\
+    The valid logging categories are: addrman, bench, blockstorage, cmpctblock, coindb, estimatefee, http, i2p, ipc, \
+    kernel, leveldb, libevent, mempool, mempoolrej, net, privatebroadcast, proxy, prune, qt, rand, reindex, rpc, scan, \
+    selectcoins, tor, txpackages, txreconciliation, validation, walletdb, zmq";
+
 const ECHO: &[super::Argument] = &[
     optional("arg0", Kind::Any),
     optional("arg1", Kind::Any),
@@ -107,6 +132,19 @@ const ECHO: &[super::Argument] = &[
     optional("arg7", Kind::Any),
     optional("arg8", Kind::Any),
     optional("arg9", Kind::Any),
+];
+
+const ECHO_TEXT: &[super::Argument] = &[
+    optional("arg0", Kind::AnyText),
+    optional("arg1", Kind::AnyText),
+    optional("arg2", Kind::AnyText),
+    optional("arg3", Kind::AnyText),
+    optional("arg4", Kind::AnyText),
+    optional("arg5", Kind::AnyText),
+    optional("arg6", Kind::AnyText),
+    optional("arg7", Kind::AnyText),
+    optional("arg8", Kind::AnyText),
+    optional("arg9", Kind::AnyText),
 ];
 
 fn help(_: &mut Node, params: &Params) -> RpcResult {

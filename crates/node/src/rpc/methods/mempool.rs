@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bitcoin::{Transaction, Txid};
 use pumasi_chain::{CoinsView, TxResult};
-use pumasi_mempool::{AcceptOptions, Accepted, Entry, FeeRate, Mempool, PackageRejectKind, TxOutcome};
+use pumasi_mempool::{AcceptOptions, Accepted, Entry, FeeRate, LoadOptions, Mempool, PackageRejectKind, TxOutcome};
 
 use super::{Argument, Kind, Method, optional, required, transaction_of};
 use crate::backend::{Backend, Context};
@@ -42,8 +42,36 @@ pub(in crate::rpc) const METHODS: &[Method] = &[
         help: "Returns mempool data for given transaction",
         run: |node, params| {
             let entry = entry_of(&node.backend.mempool, params)?;
-            Ok(entry_view(&node.backend.mempool, entry))
+            Ok(entry_view(node, entry))
         },
+    },
+    Method {
+        name: "getmempoolcluster",
+        category: "Blockchain",
+        arguments: &[required("txid", Kind::Text)],
+        help: "Returns mempool data for given cluster",
+        run: cluster,
+    },
+    Method {
+        name: "getmempoolfeeratediagram",
+        category: "hidden",
+        arguments: &[],
+        help: "Returns the feerate diagram for the whole mempool.",
+        run: diagram,
+    },
+    Method {
+        name: "importmempool",
+        category: "Blockchain",
+        arguments: &[
+            required("filepath", Kind::Text),
+            optional(
+                "options",
+                Kind::Options(&["use_current_time", "apply_fee_delta_priority", "apply_unbroadcast_set"]),
+            ),
+        ],
+        help: "Import a mempool.dat file and attempt to add its contents to the mempool.\n\
+               Warning: Importing untrusted files is dangerous, especially if metadata from the file is taken over.",
+        run: import,
     },
     Method {
         name: "getmempoolancestors",
@@ -62,8 +90,12 @@ pub(in crate::rpc) const METHODS: &[Method] = &[
     Method {
         name: "gettxspendingprevout",
         category: "Blockchain",
-        arguments: &[required("outputs", Kind::Array)],
-        help: "Scans the mempool to find transactions spending any of the given outputs",
+        arguments: &[
+            required("outputs", Kind::Array),
+            optional("options", Kind::Options(&["mempool_only", "return_spending_tx"])),
+        ],
+        help: "Scans the mempool (and the txospenderindex, if available) to find transactions spending any of the given \
+               outputs",
         run: spending,
     },
     Method {
@@ -136,17 +168,19 @@ fn entry_of<'a>(mempool: &'a Mempool, params: &Params) -> Result<&'a Entry, RpcE
     mempool.entry(&txid).ok_or_else(|| RpcError::invalid_address_or_key("Transaction not in mempool"))
 }
 
-fn entry_view(mempool: &Mempool, entry: &Entry) -> Json {
+fn entry_view(node: &Node, entry: &Entry) -> Json {
+    let mempool = &node.backend.mempool;
     let (ancestors, descendants) = (entry.ancestors(), entry.descendants());
     let fees = Json::object()
         .with("base", btc(entry.fee()))
         .with("modified", btc(entry.modified_fee()))
         .with("ancestor", btc(ancestors.fees))
-        .with("descendant", btc(descendants.fees));
+        .with("descendant", btc(descendants.fees))
+        .with("chunk", btc(entry.chunk().0));
     let mut parents: Vec<String> = mempool.parents(&entry.txid()).iter().map(Txid::to_string).collect();
     parents.sort_unstable();
     let children: Vec<String> = mempool.children(&entry.txid()).iter().map(Txid::to_string).collect();
-    Json::object()
+    let mut view = Json::object()
         .with("vsize", entry.vsize())
         .with("weight", entry.weight())
         .with("time", entry.time())
@@ -156,18 +190,27 @@ fn entry_view(mempool: &Mempool, entry: &Entry) -> Json {
         .with("ancestorcount", ancestors.count)
         .with("ancestorsize", ancestors.vsize)
         .with("wtxid", entry.wtxid().to_string())
+        .with("chunkweight", entry.chunk().1)
         .with("fees", fees)
         .with("depends", parents)
         .with("spentby", children)
-        .with("bip125-replaceable", mempool.is_rbf_opt_in(&entry.txid()).unwrap_or(false))
-        .with("unbroadcast", mempool.unbroadcast().contains(&entry.txid()))
+        .with("unbroadcast", mempool.unbroadcast().contains(&entry.txid()));
+    if deprecated(node, "bip125") {
+        view.push("bip125-replaceable", mempool.is_rbf_opt_in(&entry.txid()).unwrap_or(false));
+    }
+    view
 }
 
-fn entries(mempool: &Mempool, txids: impl IntoIterator<Item = Txid>) -> Json {
+/// Whether the owner still wants something that is on its way out (`-deprecatedrpc=`).
+fn deprecated(node: &Node, name: &str) -> bool {
+    node.settings.args.all("deprecatedrpc").contains(&name)
+}
+
+fn entries(node: &Node, txids: impl IntoIterator<Item = Txid>) -> Json {
     let mut view = Json::object();
     for txid in txids {
-        if let Some(entry) = mempool.entry(&txid) {
-            view.push(&txid.to_string(), entry_view(mempool, entry));
+        if let Some(entry) = node.backend.mempool.entry(&txid) {
+            view.push(&txid.to_string(), entry_view(node, entry));
         }
     }
     view
@@ -182,10 +225,10 @@ fn all(node: &mut Node, params: &Params) -> RpcResult {
     let (verbose, sequence) = (params.flag(0, false), params.flag(1, false));
     match (verbose, sequence) {
         (true, true) => Err(RpcError::invalid_parameter("Verbose results cannot contain mempool sequence values.")),
-        (true, false) => Ok(entries(mempool, mempool.hashes_by_depth_and_score())),
-        (false, false) => Ok(txids(mempool.hashes_by_depth_and_score())),
+        (true, false) => Ok(entries(node, mempool.hashes_by_mining_order())),
+        (false, false) => Ok(txids(mempool.hashes_by_mining_order())),
         (false, true) => Ok(Json::object()
-            .with("txids", txids(mempool.hashes_by_depth_and_score()))
+            .with("txids", txids(mempool.hashes_by_mining_order()))
             .with("mempool_sequence", mempool.sequence())),
     }
 }
@@ -195,7 +238,7 @@ fn info(node: &mut Node, _: &Params) -> RpcResult {
     let config = mempool.config();
     let info = mempool.info(node.backend.now());
     let least = mempool.min_feerate(node.backend.now()).max(config.min_relay_feerate);
-    Ok(Json::object()
+    let mut view = Json::object()
         .with("loaded", true)
         .with("size", info.size)
         .with("bytes", info.bytes)
@@ -206,16 +249,82 @@ fn info(node: &mut Node, _: &Params) -> RpcResult {
         .with("minrelaytxfee", btc(config.min_relay_feerate.sat_per_kvb()))
         .with("incrementalrelayfee", btc(config.incremental_relay_feerate.sat_per_kvb()))
         .with("unbroadcastcount", mempool.unbroadcast().len())
-        .with("fullrbf", true)
         .with("permitbaremultisig", config.permit_bare_multisig)
-        .with("maxdatacarriersize", config.max_datacarrier_bytes.unwrap_or(0)))
+        .with("maxdatacarriersize", config.max_datacarrier_bytes.unwrap_or(0))
+        .with("limitclustercount", config.limits.cluster_count)
+        .with("limitclustersize", config.limits.cluster_size_vbytes)
+        // Every cluster is in its best order as soon as it changes.
+        .with("optimal", true);
+    if deprecated(node, "fullrbf") {
+        view.push("fullrbf", true);
+    }
+    Ok(view)
+}
+
+fn cluster(node: &mut Node, params: &Params) -> RpcResult {
+    let mempool = &node.backend.mempool;
+    let txid = entry_of(mempool, params)?.txid();
+    let chunks = mempool.cluster(&txid).unwrap_or_default();
+    let weight: i64 = chunks.iter().map(|chunk| chunk.weight).sum();
+    let count: usize = chunks.iter().map(|chunk| chunk.txids.len()).sum();
+    let chunks = chunks.into_iter().map(|chunk| {
+        Json::object()
+            .with("chunkfee", btc(chunk.fee))
+            .with("chunkweight", chunk.weight)
+            .with("txs", txids(chunk.txids))
+    });
+    let chunks = Json::Array(chunks.collect());
+    Ok(Json::object().with("clusterweight", weight).with("txcount", count).with("chunks", chunks))
+}
+
+fn diagram(node: &mut Node, _: &Params) -> RpcResult {
+    let corners = node.backend.mempool.feerate_diagram().into_iter();
+    let views = corners.map(|(fee, weight)| Json::object().with("weight", weight).with("fee", btc(fee)));
+    Ok(Json::Array(views.collect()))
+}
+
+fn import(node: &mut Node, params: &Params) -> RpcResult {
+    if node.backend.chain.is_initial_block_download() {
+        return Err(RpcError::initial_download(
+            "Can only import the mempool after the block download and sync is done.",
+        ));
+    }
+    let none = Json::object();
+    let options = params.get(1).unwrap_or(&none);
+    let flag = |name: &str, default: bool| match options.get(name) {
+        Some(Json::Bool(value)) => *value,
+        _ => default,
+    };
+    let options = LoadOptions {
+        use_current_time: flag("use_current_time", true),
+        apply_fee_deltas: flag("apply_fee_delta_priority", false),
+        apply_unbroadcast: flag("apply_unbroadcast_set", false),
+    };
+    let path = node.settings.folder.join(params.required_text(0));
+    let failed = || RpcError::misc("Unable to import mempool file, see debug log for details.");
+    let Backend { chain, mempool, verifier, clock, log, .. } = &mut node.backend;
+    let bytes = std::fs::read(&path).map_err(|error| {
+        log.warn(&format!("{} could not be read: {error}", path.display()));
+        failed()
+    })?;
+    let context = Context { chain, verifier: &**verifier };
+    let report = mempool.load(&bytes, &context, clock.seconds(), options).map_err(|error| {
+        log.warn(&format!("{} could not be imported: {error}", path.display()));
+        failed()
+    })?;
+    log.info(&format!(
+        "Imported mempool transactions from file: {} succeeded, {} failed, {} expired, {} already there, {} waiting for \
+         initial broadcast",
+        report.accepted, report.failed, report.expired, report.already_there, report.unbroadcast
+    ));
+    Ok(Json::object())
 }
 
 fn family(node: &mut Node, params: &Params, members: fn(&Mempool, &Txid) -> Vec<Txid>) -> RpcResult {
     let mempool = &node.backend.mempool;
     let txid = entry_of(mempool, params)?.txid();
     let members = members(mempool, &txid);
-    Ok(if params.flag(1, false) { entries(mempool, members) } else { txids(members) })
+    Ok(if params.flag(1, false) { entries(node, members) } else { txids(members) })
 }
 
 fn spending(node: &mut Node, params: &Params) -> RpcResult {
@@ -223,20 +332,65 @@ fn spending(node: &mut Node, params: &Params) -> RpcResult {
     if outputs.is_empty() {
         return Err(RpcError::invalid_parameter("Invalid parameter, outputs are missing"));
     }
+    let option = |name: &str| match params.get(1).and_then(|options| options.get(name)) {
+        Some(Json::Bool(value)) => Some(*value),
+        _ => None,
+    };
+    let mempool_only = option("mempool_only").unwrap_or(!node.backend.indexes.has_spenders());
+    let with_transaction = option("return_spending_tx").unwrap_or(false);
     let mut found = Vec::new();
     for output in outputs {
-        let text = output.get("txid").and_then(Json::as_str).ok_or_else(|| RpcError::type_error("Missing txid"))?;
-        let index = output.get("vout").ok_or_else(|| RpcError::type_error("Missing vout"))?;
-        let index = u32::try_from(super::super::params::integer(index)?)
-            .map_err(|_| RpcError::invalid_parameter("Invalid parameter, vout cannot be negative"))?;
-        let txid: Txid = bitcoin::hashes::Hash::from_byte_array(hash(text, "txid")?);
-        let mut view = Json::object().with("txid", txid.to_string()).with("vout", index);
-        if let Some(spender) = node.backend.mempool.spender(&bitcoin::OutPoint::new(txid, index)) {
-            view.push("spendingtxid", spender.to_string());
+        let outpoint = outpoint_of(output)?;
+        let mut view = Json::object().with("txid", outpoint.txid.to_string()).with("vout", outpoint.vout);
+        let spender = match node.backend.mempool.spender(&outpoint) {
+            Some(txid) => Some((txid, None)),
+            None if mempool_only => None,
+            None if !node.backend.indexes.has_spenders() => {
+                return Err(RpcError::misc("Mempool lacks a relevant spend, and txospenderindex is unavailable."));
+            }
+            None => node.backend.indexes.spender(&outpoint).map(|(txid, block)| (txid, Some(block))),
+        };
+        if let Some((txid, block)) = spender {
+            view.push("spendingtxid", txid.to_string());
+            let id = block.and_then(|block| node.backend.chain.tree().id(&block));
+            if with_transaction && let Some((tx, _)) = node.backend.transaction(&txid, id) {
+                view.push("spendingtx", bitcoin::consensus::encode::serialize_hex(&*tx));
+            }
+            if let Some(block) = block {
+                view.push("blockhash", block.to_string());
+            }
         }
         found.push(view);
     }
     Ok(Json::Array(found))
+}
+
+/// An output named by an object with nothing but `txid` and `vout`.
+fn outpoint_of(output: &Json) -> Result<bitcoin::OutPoint, RpcError> {
+    let Json::Object(members) = output else {
+        return Err(RpcError::type_error(format!(
+            "JSON value of type {} is not of expected type object",
+            output.type_name()
+        )));
+    };
+    for (name, expected) in [("txid", "string"), ("vout", "number")] {
+        let value = output.get(name).ok_or_else(|| RpcError::type_error(format!("Missing {name}")))?;
+        if value.type_name() != expected {
+            return Err(RpcError::type_error(format!(
+                "JSON value of type {} for field {name} is not of expected type {expected}",
+                value.type_name()
+            )));
+        }
+    }
+    if let Some((name, _)) = members.iter().find(|(name, _)| name != "txid" && name != "vout") {
+        return Err(RpcError::type_error(format!("Unexpected key {name}")));
+    }
+    let text = output.get("txid").and_then(Json::as_str).unwrap_or_default();
+    let txid: Txid = bitcoin::hashes::Hash::from_byte_array(hash(text, "txid")?);
+    let vout = output.get("vout").map_or(Ok(0), super::super::params::integer)?;
+    let vout =
+        u32::try_from(vout).map_err(|_| RpcError::invalid_parameter("Invalid parameter, vout cannot be negative"))?;
+    Ok(bitcoin::OutPoint::new(txid, vout))
 }
 
 /// The feerate that a sender accepts at most; `None` for no limit.
@@ -392,6 +546,11 @@ fn submit_package(node: &mut Node, params: &Params) -> RpcResult {
     for tx in &package {
         check_burn(tx, params, 2)?;
     }
+    if package.len() > 1 && !pumasi_mempool::policy::is_child_with_parents_tree(&package) {
+        return Err(RpcError::verify(
+            "package topology disallowed. not child-with-parents or parents depend on each other.",
+        ));
+    }
     let Backend { chain, mempool, verifier, clock, .. } = &mut node.backend;
     let context = Context { chain, verifier: &**verifier };
     let result = mempool.accept_package(&package, &context, clock.seconds(), limit);
@@ -430,6 +589,13 @@ fn prioritise(node: &mut Node, params: &Params) -> RpcResult {
         ));
     }
     let delta = params.integer(2)?.unwrap_or(0);
+    let dust = node.backend.mempool.config().dust_relay_feerate;
+    if let Some(tx) = node.backend.mempool.get(&txid)
+        && tx.output.iter().any(|output| pumasi_mempool::policy::is_dust(output, dust))
+    {
+        // It would pay a fee after all, which dust that must be spent at once may not (BIP433).
+        return Err(RpcError::invalid_parameter("Priority is not supported for transactions with dust outputs."));
+    }
     node.backend.mempool.prioritise(txid, delta);
     Ok(Json::Bool(true))
 }
@@ -449,7 +615,7 @@ fn prioritised(node: &mut Node, _: &Params) -> RpcResult {
 
 fn save(node: &mut Node, _: &Params) -> RpcResult {
     let path = node.settings.folder.join("mempool.dat");
-    let aside = path.with_extension("new");
+    let aside = path.with_extension("dat.new");
     let bytes = node.backend.mempool.dump(None);
     std::fs::write(&aside, bytes)
         .and_then(|()| std::fs::rename(&aside, &path))
@@ -458,6 +624,9 @@ fn save(node: &mut Node, _: &Params) -> RpcResult {
 }
 
 fn orphans(node: &mut Node, params: &Params) -> RpcResult {
+    if matches!(params.get(0), Some(Json::Bool(_))) {
+        return Err(RpcError::type_error("Verbosity was boolean but only integer allowed"));
+    }
     let verbosity = params.verbosity(0, 0)?;
     if !(0..=2).contains(&verbosity) {
         return Err(RpcError::invalid_parameter(format!("Invalid verbosity value {verbosity}")));

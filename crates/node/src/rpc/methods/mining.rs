@@ -8,7 +8,7 @@ use pumasi_chain::block::Finished;
 use pumasi_chain::mine::{self, Parts};
 use pumasi_chain::params::{Buried, MAX_BLOCK_SIGOPS_COST, MAX_BLOCK_WEIGHT};
 use pumasi_chain::{ChainError, Source, Validity};
-use pumasi_mempool::{Template, TemplateLimits};
+use pumasi_mempool::{FeeRate, Template, TemplateLimits};
 
 use super::{Kind, Method, block_of, chain_error, optional, required, transaction_of};
 use crate::backend::Context;
@@ -20,6 +20,8 @@ use crate::rpc::params::Params;
 use crate::rpc::script::script_of;
 use crate::rpc::view::difficulty;
 
+/// Weight kept for header and coinbase without `-blockreservedweight`.
+const DEFAULT_RESERVED_WEIGHT: i64 = 8000;
 /// Nonces that are tried for one block unless a caller says otherwise.
 const DEFAULT_MAX_TRIES: i64 = 1_000_000;
 
@@ -81,15 +83,19 @@ pub(in crate::rpc) const METHODS: &[Method] = &[
 ];
 
 /// What the mempool would put into the next block.
-fn select(node: &Node) -> Template {
+fn select(node: &mut Node) -> Template {
     let backend = &node.backend;
     let mut limits = TemplateLimits::default();
     let args = &node.settings.args;
     if args.is_set("blockmaxweight") {
         limits.max_weight = u64::try_from(args.integer("blockmaxweight", 0)).unwrap_or(0).min(MAX_BLOCK_WEIGHT);
     }
+    limits.reserved_weight = u64::try_from(args.integer("blockreservedweight", DEFAULT_RESERVED_WEIGHT)).unwrap_or(0);
+    limits.min_feerate = FeeRate::from_sat_per_kvb(node.settings.block_min_fee_rate);
     let context = Context { chain: &backend.chain, verifier: &*backend.verifier };
-    backend.mempool.select(&limits, &context)
+    let template = backend.mempool.select(&limits, &context);
+    node.last_template = Some((limits.reserved_weight + template.weight, template.transactions.len()));
+    template
 }
 
 /// A block on top of the tip, without proof of work.
@@ -105,9 +111,13 @@ fn assemble(node: &Node, script_pubkey: ScriptBuf, transactions: Vec<(Transactio
     mine::assemble(chain.tree(), chain.active().tip(), chain.params(), parts)
 }
 
-fn selected(node: &Node) -> Vec<(Transaction, Amount)> {
-    let chosen = select(node).transactions.into_iter();
-    chosen.map(|one| ((*one.tx).clone(), Amount::from_sat(u64::try_from(one.fee).unwrap_or(0)))).collect()
+fn selected(node: &mut Node) -> Vec<(Transaction, Amount)> {
+    amounts(&select(node))
+}
+
+fn amounts(chosen: &Template) -> Vec<(Transaction, Amount)> {
+    let amount = |fee| Amount::from_sat(u64::try_from(fee).unwrap_or(0));
+    chosen.transactions.iter().map(|one| ((*one.tx).clone(), amount(one.fee))).collect()
 }
 
 /// Finds a nonce and hands the block in.
@@ -177,8 +187,14 @@ fn coinbase_script(scripts: &[ScriptBuf]) -> &ScriptBuf {
 fn block_of_transactions(node: &mut Node, params: &Params) -> RpcResult {
     let output = params.required_text(0);
     let network = node.settings.network;
+    if output.contains("/*") {
+        return Err(RpcError::invalid_parameter(
+            "Ranged descriptor not accepted. Maybe pass through deriveaddresses first?",
+        ));
+    }
     let script = match descriptor::scripts(output, network, false) {
         Ok(scripts) => coinbase_script(&scripts).clone(),
+        Err(why) if why.contains("without private keys") => return Err(RpcError::invalid_address_or_key(why)),
         Err(_) => script_of(output, network)
             .ok_or_else(|| RpcError::invalid_address_or_key("Error: Invalid address or descriptor"))?,
     };
@@ -252,7 +268,8 @@ fn template(node: &mut Node, params: &Params) -> RpcResult {
         ));
     }
     let chosen = select(node);
-    let transactions = selected(node);
+    let transactions = amounts(&chosen);
+    let chain = &node.backend.chain;
     let block = assemble(node, ScriptBuf::from_bytes(vec![0x51]), transactions);
     let height = chain.active().height() + 1;
     let segwit = chain.params().active_at(Buried::Segwit, height);
@@ -351,17 +368,25 @@ fn info(node: &mut Node, _: &Params) -> RpcResult {
         .with("bits", format!("{:08x}", next.to_consensus()))
         .with("difficulty", Json::float(difficulty(next.to_consensus())))
         .with("target", format!("{next_target:064x}"));
-    Ok(Json::object()
-        .with("blocks", tip.height)
+    let mut view = Json::object().with("blocks", tip.height);
+    if let Some((weight, transactions)) = node.last_template {
+        view.push("currentblockweight", weight);
+        view.push("currentblocktx", transactions);
+    }
+    let view = view
         .with("bits", format!("{bits:08x}"))
         .with("difficulty", Json::float(difficulty(bits)))
         .with("target", format!("{target:064x}"))
         .with("networkhashps", rate)
         .with("pooledtx", node.backend.mempool.len())
-        .with("blockmintxfee", crate::rpc::params::btc(1))
+        .with("blockmintxfee", crate::rpc::params::btc(node.settings.block_min_fee_rate))
         .with("chain", chain.params().name)
-        .with("next", next)
-        .with("warnings", Json::Array(Vec::new())))
+        .with("next", next);
+    let view = match &chain.params().signet_challenge {
+        Some(challenge) => view.with("signet_challenge", hex::encode(challenge.as_bytes())),
+        None => view,
+    };
+    Ok(view.with("warnings", node.backend.warnings_view()))
 }
 
 fn hash_rate(node: &mut Node, params: &Params) -> RpcResult {

@@ -4,9 +4,13 @@ pub(super) mod blocks;
 pub(super) mod chain;
 pub(super) mod coins;
 pub(super) mod control;
+pub(super) mod light;
 pub(super) mod mempool;
 pub(super) mod mining;
 pub(super) mod network;
+pub(super) mod proofs;
+pub(super) mod snapshot;
+pub(super) mod stats;
 pub(super) mod transactions;
 
 use bitcoin::consensus::encode::deserialize;
@@ -43,5 +47,5 @@ fn transaction_of(text: &str) -> Option<Transaction> {
 
 /// Reads a block in hexadecimal.
 fn block_of(text: &str) -> Option<Block> {
-    deserialize(&hex::decode(text).ok()?).ok()
+    super::decode::block(&hex::decode(text).ok()?)
 }

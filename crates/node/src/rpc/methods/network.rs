@@ -2,6 +2,7 @@
 
 use bitcoin::Network;
 use bitcoin::p2p::ServiceFlags;
+use pumasi_p2p::wire::{Message, MessageType};
 use pumasi_p2p::{
     AddressEntry, ConnectionKind, NetAddr, NetworkKind, PROTOCOL_VERSION, PeerAddress, PeerId, PeerInfo, Subnet, Time,
 };
@@ -22,14 +23,16 @@ pub(in crate::rpc) const METHODS: &[Method] = &[
         name: "getpeerinfo",
         category: "Network",
         arguments: &[],
-        help: "Returns data about each connected network peer as a json array of objects.",
+        help: "Returns data about each connected network peer as a json array of objects.\n\
+               network is one of (ipv4, ipv6, onion, i2p, cjdns, not_publicly_routable).",
         run: peers,
     },
     Method {
         name: "getnetworkinfo",
         category: "Network",
         arguments: &[],
-        help: "Returns an object containing various state info regarding P2P networking.",
+        help: "Returns an object containing various state info regarding P2P networking.\n\
+               The networks are (ipv4, ipv6, onion, i2p, cjdns).",
         run: info,
     },
     Method {
@@ -152,6 +155,30 @@ pub(in crate::rpc) const METHODS: &[Method] = &[
         help: "Add the address of a potential peer to an address manager table. This RPC is for testing only.",
         run: add_address,
     },
+    Method {
+        name: "sendmsgtopeer",
+        category: "hidden",
+        arguments: &[required("peer_id", Kind::Number), required("msg_type", Kind::Text), required("msg", Kind::Text)],
+        help: "Send a p2p message to a peer specified by id. The message type and body must be provided, the message \
+               header will be generated. This RPC is for testing only.",
+        run: send_message,
+    },
+    Method {
+        name: "getaddrmaninfo",
+        category: "Network",
+        arguments: &[],
+        help: "Provides information about the node's address manager by returning the number of addresses in the `new` \
+               and `tried` tables and their sum for all networks.",
+        run: address_counts,
+    },
+    Method {
+        name: "getrawaddrman",
+        category: "hidden",
+        arguments: &[],
+        help: "EXPERIMENTAL warning: this call may be changed in future releases.\n\n\
+               Returns information on all address manager entries for the new and tried tables.",
+        run: raw_addresses,
+    },
 ];
 
 /// Core's names of the services, in the order of their bits.
@@ -210,7 +237,6 @@ fn peer(info: &PeerInfo) -> Json {
     view.push("inbound", info.inbound);
     view.push("bip152_hb_to", info.high_bandwidth_to);
     view.push("bip152_hb_from", info.high_bandwidth_from);
-    view.push("startingheight", info.starting_height);
     view.push("presynced_headers", info.presynced_headers);
     view.push("synced_headers", info.synced_headers);
     view.push("synced_blocks", info.synced_blocks);
@@ -248,6 +274,10 @@ fn info(node: &mut Node, _: &Params) -> RpcResult {
             .with("proxy_randomize_credentials", false)
     });
     let networks = Json::Array(networks.collect());
+    // Given by hand, which counts most (Core's `LOCAL_MANUAL`).
+    let local = node.net.local_addresses().iter().map(|address| {
+        Json::object().with("address", address.addr.to_string()).with("port", address.port).with("score", 4)
+    });
     Ok(Json::object()
         .with("version", CLIENT_VERSION)
         .with("subversion", node.settings.subversion.clone())
@@ -263,20 +293,20 @@ fn info(node: &mut Node, _: &Params) -> RpcResult {
         .with("networks", networks)
         .with("relayfee", btc(config.min_relay_feerate.sat_per_kvb()))
         .with("incrementalfee", btc(config.incremental_relay_feerate.sat_per_kvb()))
-        .with("localaddresses", Json::Array(Vec::new()))
-        .with("warnings", Json::Array(Vec::new())))
+        .with("localaddresses", Json::Array(local.collect()))
+        .with("warnings", node.backend.warnings_view()))
 }
 
 fn totals(node: &mut Node, _: &Params) -> RpcResult {
     let now = node.time();
-    let target = u64::try_from(node.settings.args.integer("maxuploadtarget", 0)).unwrap_or(0) << 20;
+    let target = node.settings.max_upload;
     let totals = node.net.totals();
     let left = target.saturating_sub(totals.sent_in_cycle());
     let upload = Json::object()
         .with("timeframe", 86_400)
         .with("target", target)
-        .with("target_reached", target > 0 && left == 0)
-        .with("serve_historical_blocks", target == 0 || left > 0)
+        .with("target_reached", node.net.upload_target_reached(false, now))
+        .with("serve_historical_blocks", !node.net.upload_target_reached(true, now))
         .with("bytes_left_in_cycle", left)
         .with("time_left_in_cycle", if target == 0 { 0 } else { totals.cycle_left(now) });
     Ok(Json::object()
@@ -479,4 +509,51 @@ fn add_address(node: &mut Node, params: &Params) -> RpcResult {
         return Ok(Json::object().with("success", false).with("error", "failed-adding-to-tried"));
     }
     Ok(Json::object().with("success", true))
+}
+
+/// The longest type of a message.
+const MAX_MESSAGE_TYPE: usize = 12;
+
+fn send_message(node: &mut Node, params: &Params) -> RpcResult {
+    let peer = params.integer(0)?.and_then(|id| u64::try_from(id).ok()).unwrap_or(u64::MAX);
+    let kind = params.required_text(1);
+    if kind.len() > MAX_MESSAGE_TYPE {
+        return Err(RpcError::invalid_parameter(format!("Error: msg_type too long, max length is {MAX_MESSAGE_TYPE}")));
+    }
+    let payload =
+        hex::decode(params.required_text(2)).map_err(|_| RpcError::invalid_parameter("Error parsing input for msg"))?;
+    let kind = MessageType::from_name(kind);
+    let kind = kind.ok_or_else(|| RpcError::invalid_parameter("Error: msg_type is not readable"))?;
+    if !node.net.send_raw(PeerId(peer), Message { kind, payload }) {
+        return Err(RpcError::misc("Error: Could not send message to peer"));
+    }
+    Ok(Json::object())
+}
+
+fn address_counts(node: &mut Node, _: &Params) -> RpcResult {
+    let count = |network| {
+        let (new, tried) = node.net.book().counts(network);
+        Json::object().with("new", new).with("tried", tried).with("total", new + tried)
+    };
+    let all = NetworkKind::ROUTABLE.into_iter();
+    let view = all.fold(Json::object(), |view, network| view.with(network.name(), count(Some(network))));
+    Ok(view.with("all_networks", count(None)))
+}
+
+fn raw_addresses(node: &mut Node, _: &Params) -> RpcResult {
+    let (mut new, mut tried) = (Json::object(), Json::object());
+    for (entry, place) in node.net.book().positions() {
+        let info = entry.info;
+        let view = Json::object()
+            .with("address", info.address.addr.to_string())
+            .with("port", info.address.port)
+            .with("services", info.services.to_u64())
+            .with("time", info.time)
+            .with("network", info.address.addr.network().name())
+            .with("source", entry.source.to_string())
+            .with("source_network", entry.source.network().name());
+        let table = if place.tried { &mut tried } else { &mut new };
+        table.push(&format!("{}/{}", place.bucket, place.position), view);
+    }
+    Ok(Json::object().with("new", new).with("tried", tried))
 }

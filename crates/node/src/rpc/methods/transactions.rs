@@ -13,7 +13,7 @@ use super::{Kind, Method, optional, required, store_error, transaction_of};
 use crate::json::Json;
 use crate::node::Node;
 use crate::rpc::error::{RpcError, RpcResult};
-use crate::rpc::params::{Params, amount, hash, integer};
+use crate::rpc::params::{Params, amount, hash, integer, range};
 use crate::rpc::script::{address_of, asm, script_of};
 use crate::rpc::sign;
 use crate::rpc::{descriptor, view};
@@ -471,14 +471,38 @@ fn descriptor_info(node: &mut Node, params: &Params) -> RpcResult {
 
 fn derive_addresses(node: &mut Node, params: &Params) -> RpcResult {
     let network = node.settings.network;
-    let scripts =
-        descriptor::scripts(params.required_text(0), network, true).map_err(RpcError::invalid_address_or_key)?;
-    if params.get(1).is_some() {
-        return Err(RpcError::invalid_parameter("Range should not be specified for an un-ranged descriptor"));
+    let body = descriptor::checked(params.required_text(0), true).map_err(RpcError::invalid_address_or_key)?;
+    let ranged = descriptor::is_ranged(body);
+    let places: Vec<Option<u32>> = match params.get(1) {
+        Some(_) if !ranged => {
+            return Err(RpcError::invalid_parameter("Range should not be specified for an un-ranged descriptor"));
+        }
+        None if ranged => {
+            return Err(RpcError::invalid_parameter("Range must be specified for a ranged descriptor"));
+        }
+        Some(wanted) => {
+            let (begin, end) = range(wanted)?;
+            (begin..=end).map(Some).collect()
+        }
+        None => vec![None],
+    };
+    let mut all = Vec::new();
+    for text in descriptor::alternatives(body).map_err(RpcError::invalid_address_or_key)? {
+        let mut addresses = Vec::new();
+        for place in &places {
+            let scripts = descriptor::scripts_at(&text, network, false, *place);
+            let scripts = scripts.map_err(RpcError::invalid_address_or_key)?;
+            // Of `combo` the bare key has no address, and is left out.
+            let bare = |script: &ScriptBuf| scripts.len() > 1 && script.is_p2pk();
+            for script in scripts.iter().filter(|script| !bare(script)) {
+                // The address of a bare key would stand for another script.
+                let address = address_of(script, network).filter(|_| !script.is_p2pk());
+                addresses.push(Json::from(address.ok_or_else(|| {
+                    RpcError::invalid_address_or_key("Descriptor does not have a corresponding address")
+                })?));
+            }
+        }
+        all.push(Json::Array(addresses));
     }
-    let addresses = scripts.iter().map(|script| address_of(script, network).map(Json::from));
-    let addresses: Option<Vec<Json>> = addresses.collect();
-    addresses
-        .map(Json::Array)
-        .ok_or_else(|| RpcError::invalid_address_or_key("Descriptor does not have a corresponding address"))
+    Ok(if all.len() == 1 { all.remove(0) } else { Json::Array(all) })
 }

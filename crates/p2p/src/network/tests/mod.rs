@@ -2,5 +2,5 @@
 
 mod network_sim;
 mod protocol;
-mod scripted;
+
 mod sim;

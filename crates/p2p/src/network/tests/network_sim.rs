@@ -289,15 +289,12 @@ fn a_light_client_fetches_headers_filters_and_the_blocks_that_match() {
     let light = &mut sim.nodes[2];
     let genesis = light.host.tip();
     let hashes = light.host.filter_hashes(&genesis.hash).unwrap();
-    let mut sync = FilterSync::new(&genesis, hashes.hash, hashes.header);
-    assert!(sync.watch(tx.output[0].script_pubkey.clone()));
+    let mut sync = FilterSync::new(genesis.hash, hashes.header);
+    assert!(sync.watch(tx.output[0].script_pubkey.clone(), 1));
     light.net.start_light(sync);
     sim.connect(2, 0);
     sim.connect(2, 1);
-    sim.run_until(5 * MINUTE, "scan", |sim| {
-        let tip = sim.nodes[0].host.tip().hash;
-        sim.nodes[2].found.contains(&LightEvent::Scanned { height: 100, hash: tip })
-    });
+    sim.run_until(5 * MINUTE, "scan", |sim| sim.nodes[2].found.contains(&LightEvent::Scanned { height: 100 }));
     sim.run(MINUTE);
     let blocks: Vec<_> = sim.nodes[2]
         .found
@@ -309,4 +306,43 @@ fn a_light_client_fetches_headers_filters_and_the_blocks_that_match() {
         .collect();
     assert_eq!(blocks, [(51, paid)], "one block was fetched");
     assert_eq!(sim.height(2), 0, "no block was connected");
+}
+
+#[test]
+fn a_light_client_shuts_out_who_lies_about_filters_and_keeps_who_does_not() {
+    for (first, second) in [(1, 0), (0, 1)] {
+        let mut sim = Sim::with(3, 17, |_| {
+            let mut config = Config::new(regtest_params());
+            config.services |= ServiceFlags::COMPACT_FILTERS;
+            config
+        });
+        let mut tx = spend(&[coin(1)], 2, 0);
+        tx.output[0].script_pubkey = ScriptBuf::from_bytes(vec![0x54; 22]);
+        sim.generate(0, 20, 0);
+        sim.submit(0, &tx);
+        sim.generate(0, 20, 0);
+        sim.connect(1, 0);
+        sim.run_until(10 * MINUTE, "copy", |sim| sim.height(1) == 40);
+        sim.nodes[1].host.lies_about = Some(21);
+
+        let light = &mut sim.nodes[2];
+        let genesis = light.host.tip();
+        let hashes = light.host.filter_hashes(&genesis.hash).unwrap();
+        let mut sync = FilterSync::new(genesis.hash, hashes.header);
+        assert!(sync.watch(tx.output[0].script_pubkey.clone(), 1));
+        light.net.start_light(sync);
+        sim.connect(2, first);
+        sim.run(3 * MINUTE);
+        sim.connect(2, second);
+        sim.run_until(10 * MINUTE, "the liar is found out", |sim| sim.nodes[2].net.distrusted().count() == 1);
+        sim.run_until(10 * MINUTE, "the payment is found", |sim| {
+            sim.nodes[2].found.iter().any(|event| matches!(event, LightEvent::Block { height: 21, .. }))
+        });
+        let now = sim.now;
+        let light = &sim.nodes[2].net;
+        let shut_out: Vec<_> = light.distrusted().map(|(address, _)| *address).collect();
+        assert_eq!(shut_out, [address(1)]);
+        assert!(light.bans().is_banned(&address(1).addr, now));
+        assert!(sim.peer_of(2, 1).is_none() && sim.peer_of(2, 0).is_some(), "the honest one stays");
+    }
 }

@@ -1,10 +1,11 @@
 //! What one node answers, case by case; the cases are those of Core's functional tests.
 
+use super::super::scripted::{SERVICES, Scripted, version};
 use super::super::testing::{BAD, coin, mine_block, mine_headers, spend};
-use super::scripted::{SERVICES, Scripted, version};
 use crate::compact::compact;
 use crate::config::Permissions;
 use crate::host::Host;
+use crate::testing::TYPES;
 use crate::wire::{Inv, InvKind, Reader, Writer};
 use crate::{ConnectionKind, HeaderInfo, NetAddr, PeerAddress, PeerId, TxId, pow};
 use bitcoin::block::Header;
@@ -669,46 +670,6 @@ fn outbound_connections_go_to_different_groups() {
     let groups: std::collections::BTreeSet<_> = infos.iter().map(|info| info.address.addr.group()).collect();
     assert_eq!(groups.len(), 10, "two connections go to the same group");
 }
-
-const TYPES: [&str; 37] = [
-    "version",
-    "verack",
-    "addr",
-    "addrv2",
-    "sendaddrv2",
-    "inv",
-    "getdata",
-    "merkleblock",
-    "getblocks",
-    "getheaders",
-    "tx",
-    "headers",
-    "block",
-    "getaddr",
-    "mempool",
-    "ping",
-    "pong",
-    "notfound",
-    "filterload",
-    "filteradd",
-    "filterclear",
-    "sendheaders",
-    "feefilter",
-    "sendcmpct",
-    "cmpctblock",
-    "getblocktxn",
-    "blocktxn",
-    "getcfilters",
-    "cfilter",
-    "getcfheaders",
-    "cfheaders",
-    "getcfcheckpt",
-    "cfcheckpt",
-    "wtxidrelay",
-    "sendtxrcncl",
-    "alert",
-    "x",
-];
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]

@@ -84,6 +84,9 @@ impl Driver {
 
     /// Tells the one who waits for the connection why there will be none.
     pub(super) fn fail_by_phase(&mut self) {
+        if matches!(self.phase, Phase::Checking(_)) {
+            self.observer.notify(Progress::Tried(self.path.tried(&self.sockets)));
+        }
         let complaint = || self.complaint.clone().unwrap_or_else(|| "no answer".to_owned());
         self.fail(match self.phase {
             Phase::Securing(_) => ConnectError::Dtls(complaint()),

@@ -8,7 +8,7 @@ use super::Driver;
 use super::clock::Phase;
 use crate::framing::Chunks;
 use crate::native::LABEL;
-use crate::native::outbox::{self, Queued};
+use crate::outbox::{self, Queued};
 use crate::{CloseReason, LinkState, Progress};
 
 /// The most chunks that may be unacknowledged. The engine bounds their bytes; but it goes through all of them again and
@@ -54,6 +54,7 @@ impl Driver {
         self.phase = Phase::Open;
         self.shared.set_state(LinkState::Up);
         self.report_path();
+        self.observer.notify(Progress::Tried(self.path.tried(&self.sockets)));
         if let Some(report) = self.shared.report() {
             self.observer.notify(Progress::Open(report));
         }

@@ -21,12 +21,12 @@ use tokio::sync::{mpsc, oneshot};
 use self::clock::{FLUSH, FLUSH_STEP, KEEP_BINDING, Phase};
 use self::messages::Flight;
 use super::gather::{Gathered, Local};
-use super::outbox;
 use super::path::PathWatch;
-use super::sdp::RemoteSdp;
 use super::sockets::{Arrival, DATAGRAM, Sockets};
 use super::stun;
 use crate::framing::{Assembler, Chunks};
+use crate::outbox;
+use crate::sdp::RemoteSdp;
 use crate::{CloseReason, ConnectError, IceConfig, LinkError, LinkState, Observer, Progress};
 
 pub(crate) use self::shared::Shared;
@@ -283,7 +283,8 @@ impl Driver {
             match self.rtc.poll_output() {
                 Ok(Output::Timeout(at)) => return Ok(at),
                 Ok(Output::Transmit(transmit)) => {
-                    let (source, destination) = (transmit.source, transmit.destination);
+                    let source = transmit.source;
+                    let destination = self.path.route(source, transmit.destination, &transmit.contents, now);
                     if self.path.sent(source, destination, &transmit.contents, now) {
                         self.report_path();
                     }

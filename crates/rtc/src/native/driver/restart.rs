@@ -5,7 +5,7 @@ use str0m::change::{SdpAnswer, SdpOffer};
 use super::Driver;
 use super::clock::Phase;
 use crate::native::gather::Gathered;
-use crate::native::sdp::RemoteSdp;
+use crate::sdp::RemoteSdp;
 use crate::{LinkError, Progress};
 
 /// The most outside addresses of former networks that are remembered.

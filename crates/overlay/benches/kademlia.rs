@@ -43,7 +43,8 @@ use tokio::task::JoinSet;
 const KEYS: usize = 100;
 const GETS: usize = 2_000;
 const BYTES: usize = 400;
-const AT_ONCE: [usize; 2] = [1, 16];
+/// What is measured, and how many at a time. At first the nodes are not connected yet with those that they are to ask.
+const PHASES: [(&str, usize); 3] = [("right after joining, 1 at a time", 1), ("1 at a time", 1), ("16 at a time", 16)];
 const SEED: u64 = 3;
 /// Peers that connect to one node, to see what they cost it.
 const GUESTS: usize = 200;
@@ -91,8 +92,8 @@ fn report(ours: &Figures, theirs: Option<&Figures>) {
             [theirs, theirs.map(ratio)].map(|value| value.map_or("SKIPPED".to_owned(), |value| format!("{value:.1}")));
         println!("| {what} | {ours:.1} | {theirs} | {ratio} |");
     };
-    for at_once in AT_ONCE.map(|at_once| at_once.to_string()) {
-        let (mine, their) = (&ours.speeds[&at_once], theirs.map(|theirs| &theirs.speeds[&at_once]));
+    for (phase, _) in PHASES {
+        let (mine, their) = (&ours.speeds[phase], theirs.map(|theirs| &theirs.speeds[phase]));
         let rows: [Row; 6] = [
             ("puts a second", |speed| speed.puts_per_s, true),
             ("put, p95 ms", |speed| speed.put_p95_ms, false),
@@ -102,7 +103,7 @@ fn report(ours: &Figures, theirs: Option<&Figures>) {
             ("CPU of a get, ms, all nodes", |speed| speed.get_cpu_ms, false),
         ];
         for (what, of, more) in rows {
-            line(&format!("{what}, {at_once} at a time"), of(mine), their.map(of), more);
+            line(&format!("{what}, {phase}"), of(mine), their.map(of), more);
         }
     }
     let share = |count: usize, figures: &Figures| format!("{count} of {}", figures.keys);
@@ -115,7 +116,7 @@ fn python(count: usize) -> Option<Figures> {
     let python = std::env::var_os("PUMASI_PYTHON").unwrap_or_else(|| "python3".into());
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testing/foreign/overlay/kademlia_bench.py");
     let ask = serde_json::json!({
-        "seed": SEED, "nodes": count, "keys": KEYS, "gets": GETS, "bytes": BYTES, "at_once": AT_ONCE
+        "seed": SEED, "nodes": count, "keys": KEYS, "gets": GETS, "bytes": BYTES, "phases": PHASES
     });
     let output = Command::new(python).arg("-B").arg(script).arg(ask.to_string()).stderr(Stdio::null()).output().ok()?;
     serde_json::from_slice(&output.stdout).ok()
@@ -144,7 +145,7 @@ async fn ours(count: usize) -> Figures {
     let made = now();
     let records: Vec<Record> = (0..KEYS as u32)
         .map(|slot| {
-            let versions = (0..=AT_ONCE.len() as u64).map(|later| mail(slot, made + later, 10 * MINUTE, &text(later)));
+            let versions = (0..=PHASES.len() as u64).map(|later| mail(slot, made + later, 10 * MINUTE, &text(later)));
             let (keys, versions): (Vec<_>, Vec<_>) = versions.unzip();
             Record { key: keys[0], versions }
         })
@@ -153,7 +154,7 @@ async fn ours(count: usize) -> Figures {
     let mut speeds = BTreeMap::new();
     // Gets of what was put before that did not bring the newest.
     let late = Arc::new(AtomicUsize::new(0));
-    for (version, at_once) in AT_ONCE.into_iter().enumerate() {
+    for (version, (phase, at_once)) in PHASES.into_iter().enumerate() {
         let puts: Vec<_> = records
             .iter()
             .map(|record| {
@@ -176,16 +177,24 @@ async fn ours(count: usize) -> Figures {
             .collect();
         let (gets_per_s, get_p95_ms, get_cpu_ms) = timed(gets, at_once).await;
         let speed = Speed { puts_per_s, put_p95_ms, put_cpu_ms, gets_per_s, get_p95_ms, get_cpu_ms };
-        speeds.insert(at_once.to_string(), speed);
+        speeds.insert(phase.to_owned(), speed);
     }
 
-    println!("ours: {} of {} gets did not bring the newest", late.load(Ordering::Relaxed), GETS * AT_ONCE.len());
+    println!("ours: {} of {} gets did not bring the newest", late.load(Ordering::Relaxed), GETS * PHASES.len());
 
     let mut stale = 0;
     for record in &records {
         let newest = record.versions.last().unwrap();
-        pick(&nodes, &mut rng).put(record.key, newest.clone()).await.expect("a newer one");
-        stale += usize::from(pick(&nodes, &mut rng).get(record.key).await.unwrap().as_ref() != Some(newest));
+        let put = pick(&nodes, &mut rng).put(record.key, newest.clone()).await.expect("a newer one");
+        let read = pick(&nodes, &mut rng).lookup(record.key).await.unwrap();
+        if read.value.as_ref() != Some(newest) {
+            stale += 1;
+            let value = read.value.map(|value| value.len());
+            println!(
+                "stale: {put:?}; then {value:?} bytes, agreed {}, stale {}, asked {}, answered {}, {:?}",
+                read.agreed, read.stale, read.asked, read.answered, read.took
+            );
+        }
     }
     let mut forged = 0;
     let mut rogue = Rogue::connect(&nodes[0].status().await.unwrap().listen[0]).await;

@@ -34,7 +34,7 @@ fn main() {
             peers,
             people: 60,
             lookups: 1_000,
-            at_once: 4,
+            at_once: 8,
             lying: 10,
             silent: 30,
             hour: Duration::from_secs((peers as u64 / 5).max(60)),

@@ -1,29 +1,18 @@
 //! The protocols that one node speaks, and their bounds.
 
 use crate::OverlayConfig;
-use crate::address::{is_dialable, is_public};
 use crate::config::{Limits, Mode};
-use crate::node::Tellers;
-use crate::patience::Patience;
+use crate::exchange::Exchange;
+use crate::guard::Guard;
 use crate::quiet::Quiet;
 use crate::reach::{Filtered, relay_config};
-use crate::service::{Asking, Service, asking};
 use crate::store::Store;
-use crate::trail::Trails;
 use libp2p::connection_limits::{self, ConnectionLimits};
-use libp2p::core::Endpoint;
-use libp2p::core::transport::PortUse;
+use libp2p::swarm::NetworkBehaviour;
 use libp2p::swarm::behaviour::toggle::Toggle;
-use libp2p::swarm::{
-    ConnectionDenied, ConnectionId, DialError, DialFailure, FromSwarm, NetworkBehaviour, THandler, THandlerInEvent,
-    THandlerOutEvent, ToSwarm,
-};
-use libp2p::{
-    Multiaddr, PeerId, StreamProtocol, autonat, dcutr, gossipsub, identify, identity, kad, mdns, ping, relay, upnp,
-};
+use libp2p::{PeerId, StreamProtocol, autonat, dcutr, gossipsub, identify, identity, kad, mdns, ping, relay, upnp};
 use pumasi_crypto::hash::sha256;
-use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// The Kademlia protocol; a node with another one is never in a routing table of ours.
 pub const KAD_PROTOCOL: &str = "/pumasi/kad/1.0.0";
@@ -58,14 +47,8 @@ pub(crate) struct Behaviour {
     pub(crate) mdns: Toggle<mdns::tokio::Behaviour>,
     pub(crate) upnp: Toggle<upnp::tokio::Behaviour>,
     pub(crate) gossip: Quiet<gossipsub::Behaviour>,
-    pub(crate) set: Asking,
-    pub(crate) signal: Asking,
-    pub(crate) message: Asking,
-    pub(crate) content: Asking,
-    pub(crate) topic: Asking,
-    /// What nodes offer.
-    pub(crate) info: Asking,
-    pub(crate) turn: Asking,
+    /// The last: it gives a new connection what waits for it, so nobody after it may refuse the connection.
+    pub(crate) exchange: Exchange,
 }
 
 impl Behaviour {
@@ -104,13 +87,7 @@ impl Behaviour {
         });
         Self {
             limits: connection_limits::Behaviour::new(connections),
-            kad: Guard {
-                inner: kademlia(id, store, mode, limits),
-                trails: Trails::default(),
-                patience: Patience::default(),
-                private_addresses,
-                tellers: Tellers::default(),
-            },
+            kad: Guard::new(kademlia(id, store, mode, limits), private_addresses),
             identify: identify::Behaviour::new(identify),
             ping: ping::Behaviour::default(),
             circuits,
@@ -121,23 +98,7 @@ impl Behaviour {
             mdns: mdns.into(),
             upnp: (config.port_mapping && !memory).then(upnp::tokio::Behaviour::default).into(),
             gossip: Quiet(gossip()),
-            set: asking(crate::set::BOUNDS),
-            signal: asking(Service::Signal.bounds()),
-            message: asking(Service::Message.bounds()),
-            content: asking(Service::Content.bounds()),
-            topic: asking(Service::Topic.bounds()),
-            turn: asking(Service::Turn.bounds()),
-            info: asking(crate::node::INFO),
-        }
-    }
-
-    pub(crate) fn asking(&mut self, service: Service) -> &mut Asking {
-        match service {
-            Service::Signal => &mut self.signal,
-            Service::Message => &mut self.message,
-            Service::Content => &mut self.content,
-            Service::Topic => &mut self.topic,
-            Service::Turn => &mut self.turn,
+            exchange: Exchange::default(),
         }
     }
 }
@@ -185,169 +146,4 @@ fn kademlia(node: PeerId, store: Store, mode: Mode, limits: &Limits) -> kad::Beh
         Mode::Client | Mode::Auto => kad::Mode::Client,
     }));
     kad
-}
-
-/// Kademlia, with what it does not do: it answers a refused put at once; it tells the record store who is at the other end
-/// of the connection that a record comes from (what the message says can be forged); it drops the addresses told by
-/// strangers that must not be dialled; it lets lookups go on without peers that take too long; and it knows how far each
-/// lookup went.
-pub(crate) struct Guard {
-    pub(crate) inner: kad::Behaviour<Store>,
-    pub(crate) trails: Trails,
-    patience: Patience,
-    private_addresses: bool,
-    /// Who told of whom.
-    pub(crate) tellers: Tellers,
-}
-
-/// The node at the other end is shut out.
-#[derive(Debug, thiserror::Error)]
-#[error("the node has broken rules and is shut out for a time")]
-struct ShutOut;
-
-impl Guard {
-    /// Whether an address that another node told may be dialled and passed on.
-    pub(crate) fn allows(&self, address: &Multiaddr) -> bool {
-        is_dialable(address) && (self.private_addresses || is_public(address))
-    }
-
-    /// How long one peer is waited for now.
-    pub(crate) fn patience(&self) -> Duration {
-        self.patience.limit()
-    }
-
-    /// Lets every lookup and put go on without the peers that have had their time. They may still answer, and a record in a
-    /// late answer still counts.
-    pub(crate) fn give_up(&mut self, now: Instant) {
-        for peer in self.patience.overdue(now) {
-            tracing::debug!(%peer, "no answer yet; going on without it");
-            // What libp2p-kad does with a dial that ended: it marks the peer as failed in all its queries, no more.
-            let failure = DialFailure {
-                peer_id: Some(peer),
-                error: &DialError::Aborted,
-                connection_id: ConnectionId::new_unchecked(0),
-            };
-            self.inner.on_swarm_event(FromSwarm::DialFailure(failure));
-        }
-    }
-
-    /// A put asks all its peers at once, so nobody waits for a slow one there.
-    fn note_question(&mut self, event: &ToSwarm<kad::Event, ToHandler>) {
-        let peer = match event {
-            ToSwarm::Dial { opts } => opts.get_peer_id(),
-            ToSwarm::NotifyHandler {
-                peer_id,
-                event: ToHandler::FindNodeReq { .. } | ToHandler::GetRecord { .. },
-                ..
-            } => Some(*peer_id),
-            _ => None,
-        };
-        if let Some(peer) = peer {
-            self.patience.begin(peer, Instant::now());
-        }
-    }
-
-    fn note_answer(&mut self, peer: PeerId, event: &FromHandler) {
-        match event {
-            FromHandler::FindNodeRes { closer_peers, query_id }
-            | FromHandler::GetRecordRes { closer_peers, query_id, .. } => {
-                self.trails.told(query_id, peer, closer_peers.iter().map(|told| told.node_id));
-                closer_peers.iter().for_each(|told| self.tellers.note(peer, told.node_id));
-                self.patience.answered(&peer, Instant::now());
-            }
-            FromHandler::PutRecordRes { .. } => self.patience.answered(&peer, Instant::now()),
-            // An error without a source is an answer of another kind: a refused put.
-            FromHandler::QueryError { error, .. } if std::error::Error::source(error).is_none() => {
-                self.patience.answered(&peer, Instant::now());
-            }
-            FromHandler::QueryError { .. } => self.patience.forget(&peer),
-            _ => {}
-        }
-    }
-
-    /// Whether a node may be connected with.
-    fn admit(&mut self, peer: &PeerId) -> Result<(), ConnectionDenied> {
-        let banned = self.inner.store_mut().scores.is_banned(peer, Instant::now());
-        if banned { Err(ConnectionDenied::new(ShutOut)) } else { Ok(()) }
-    }
-}
-
-type Inner = kad::Behaviour<Store>;
-type ToHandler = THandlerInEvent<Inner>;
-type FromHandler = THandlerOutEvent<Inner>;
-
-/// Answers a refused put with an empty `FIND_NODE` message, which no sender takes for stored. libp2p-kad 0.49 wants to
-/// close the stream instead, but drops its waker while doing so: the sender would wait for its own timeout, and
-/// after 32 refusals the connection would have no stream left.
-fn refuse_at_once(event: ToSwarm<kad::Event, ToHandler>) -> ToSwarm<kad::Event, ToHandler> {
-    match event {
-        ToSwarm::NotifyHandler { peer_id, handler, event: ToHandler::Reset(request_id) } => {
-            let event = ToHandler::FindNodeRes { closer_peers: Vec::new(), request_id };
-            ToSwarm::NotifyHandler { peer_id, handler, event }
-        }
-        other => other,
-    }
-}
-
-impl NetworkBehaviour for Guard {
-    type ConnectionHandler = <Inner as NetworkBehaviour>::ConnectionHandler;
-    type ToSwarm = kad::Event;
-
-    fn handle_established_inbound_connection(
-        &mut self,
-        connection: ConnectionId,
-        peer: PeerId,
-        local: &Multiaddr,
-        remote: &Multiaddr,
-    ) -> Result<THandler<Self>, ConnectionDenied> {
-        self.admit(&peer)?;
-        self.inner.handle_established_inbound_connection(connection, peer, local, remote)
-    }
-
-    fn handle_pending_outbound_connection(
-        &mut self,
-        connection: ConnectionId,
-        peer: Option<PeerId>,
-        addresses: &[Multiaddr],
-        role: Endpoint,
-    ) -> Result<Vec<Multiaddr>, ConnectionDenied> {
-        peer.as_ref().map_or(Ok(()), |peer| self.admit(peer))?;
-        let mut told = self.inner.handle_pending_outbound_connection(connection, peer, addresses, role)?;
-        told.retain(|address| self.allows(address));
-        Ok(told)
-    }
-
-    fn handle_established_outbound_connection(
-        &mut self,
-        connection: ConnectionId,
-        peer: PeerId,
-        address: &Multiaddr,
-        role: Endpoint,
-        port: PortUse,
-    ) -> Result<THandler<Self>, ConnectionDenied> {
-        self.admit(&peer)?;
-        self.inner.handle_established_outbound_connection(connection, peer, address, role, port)
-    }
-
-    fn on_swarm_event(&mut self, event: FromSwarm<'_>) {
-        if let FromSwarm::DialFailure(DialFailure { peer_id: Some(peer), .. }) = &event {
-            self.patience.forget(peer);
-        }
-        self.inner.on_swarm_event(event);
-    }
-
-    fn on_connection_handler_event(&mut self, peer: PeerId, connection: ConnectionId, event: THandlerOutEvent<Self>) {
-        self.note_answer(peer, &event);
-        // A received record reaches the store within this call, so the store can charge it to the true sender.
-        self.inner.store_mut().set_source(Some(peer));
-        self.inner.on_connection_handler_event(peer, connection, event);
-        self.inner.store_mut().set_source(None);
-    }
-
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<ToSwarm<Self::ToSwarm, THandlerInEvent<Self>>> {
-        self.inner.poll(cx).map(|event| {
-            self.note_question(&event);
-            refuse_at_once(event)
-        })
-    }
 }

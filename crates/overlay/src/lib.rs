@@ -17,7 +17,9 @@ mod behaviour;
 mod config;
 mod disk;
 mod error;
+mod exchange;
 mod gossip;
+mod guard;
 mod handle;
 mod node;
 mod pace;
@@ -37,6 +39,8 @@ pub use address::{Address, AddressError, MAX_ADDRESS_BYTES, NodeId};
 pub use behaviour::{IDENTIFY_PROTOCOL, KAD_PROTOCOL, MAX_GOSSIP};
 pub use config::{BOOTSTRAP_PORT, Limits, Mode, OverlayConfig};
 pub use error::OverlayError;
+#[doc(hidden)]
+pub use exchange::unprefixed;
 pub use gossip::{Gossip, Rule, TopicId, Verdict};
 pub use handle::{Listed, Lookup, Overlay, Peer, Published, Status, Watch};
 pub use pumasi_signaling::{NodeInfo, Offers, RelayOffer};
@@ -44,7 +48,5 @@ pub use reach::{
     Attempt, Connection, Link, LinkDown, Path, PortMapping, Reachability, RelayFigures, Reserved, Serving,
 };
 pub use record::{RecordKey, Refusal};
-#[doc(hidden)]
-pub use service::unprefixed;
 pub use service::{Incoming, Requests, Service};
 pub use set::{MAX_ANSWER, MAX_REQUEST, SET_PROTOCOL, SetAnswer, SetBounds, SetKey, SetRequest};

@@ -12,14 +12,17 @@
 mod common;
 #[path = "it/foreign.rs"]
 mod foreign;
+#[path = "it/rule.rs"]
+mod rule;
 
 use common::{Person, address, listening, now, peer, start, until};
-use foreign::{Foreign, forge, hear, rule};
+use foreign::{Foreign, forge, hear};
 use pumasi_crypto::{NativeProvider, RsaBits};
 use pumasi_identity::PlainKeys;
 use pumasi_messages::Text;
 use pumasi_messages::topic::{TopicMessage, TopicName};
 use pumasi_overlay::{Address, Gossip, Overlay, Rule, SetKey, TopicId, Verdict};
+use rule::rule;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -73,7 +76,7 @@ struct Member {
 impl Member {
     async fn of(node: &Overlay, name: &TopicName) -> Self {
         let rejected = Arc::new(AtomicUsize::new(0));
-        let (counter, rule) = (Arc::clone(&rejected), rule(name.clone()));
+        let (counter, rule) = (Arc::clone(&rejected), rule(name.clone(), now));
         let counted: Rule = Arc::new(move |from, bytes| {
             let verdict = rule(from, bytes);
             counter.fetch_add(usize::from(verdict == Verdict::Reject), Ordering::Relaxed);

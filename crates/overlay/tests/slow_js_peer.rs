@@ -13,15 +13,18 @@
 mod common;
 #[path = "it/foreign.rs"]
 mod foreign;
+#[path = "it/rule.rs"]
+mod rule;
 
 use common::{Person, listening, now, peer, start};
-use foreign::{Foreign, forge, hear, rule};
+use foreign::{Foreign, forge, hear};
 use pumasi_crypto::{NativeProvider, RsaBits};
 use pumasi_identity::PlainKeys;
 use pumasi_messages::Text;
 use pumasi_messages::member::Membership;
 use pumasi_messages::topic::{TopicMessage, TopicName};
 use pumasi_overlay::{SetKey, TopicId};
+use rule::rule;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -71,7 +74,7 @@ async fn a_peer_in_javascript_joins_finds_a_profile_and_talks_in_a_topic() {
     let provider = NativeProvider;
     let keys = PlainKeys::generate(&provider, RsaBits::B2048).await.unwrap().import(&provider).await.unwrap();
     let name: TopicName = TOPIC.parse().unwrap();
-    let mut gossip = ours.subscribe(TopicId(name.id().0), rule(name.clone())).await.unwrap();
+    let mut gossip = ours.subscribe(TopicId(name.id().0), rule(name.clone(), now)).await.unwrap();
     let addresses = vec![listening(&ours, "tcp").await.to_string()];
     let member = Membership::new(*keys.did(), name.id(), ours.node_id().to_string(), addresses, now());
     let entry = member.sign(&provider, keys.did_key()).await.unwrap();

@@ -3,15 +3,16 @@
 use super::Node;
 use crate::NodeId;
 use crate::behaviour::KAD_PROTOCOL;
+use crate::exchange::{AskId, Protocol, Unanswered};
 use crate::service::Bounds;
 use crate::store::now;
-use libp2p::request_response::{Event, Message, OutboundRequestId};
 use libp2p::{PeerId, identify};
 use pumasi_crypto::ed25519::EphemeralSigner;
 use pumasi_signaling::{MAX_NODE_INFO, NodeInfo, Offers, RelayOffer};
 use pumasi_units::{Millis, Timestamp};
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
+use tokio::sync::oneshot;
 
 /// The protocol.
 pub(crate) const INFO: Bounds = Bounds {
@@ -32,7 +33,7 @@ pub(super) struct Infos {
     signer: EphemeralSigner,
     offers: Offers,
     own: Option<(Timestamp, Vec<u8>)>,
-    asked: HashMap<OutboundRequestId, PeerId>,
+    asked: HashMap<AskId, PeerId>,
     told: BTreeMap<PeerId, NodeInfo>,
 }
 
@@ -78,33 +79,30 @@ impl Node {
         let room = self.infos.told.contains_key(&peer) || self.infos.told.len() + self.infos.asked.len() < KEPT;
         let asked = self.infos.asked.values().any(|asked| *asked == peer);
         if room && !fresh && !asked {
-            let id = self.swarm.behaviour_mut().info.send_request(&peer, Vec::new());
+            let id = self.swarm.behaviour_mut().exchange.ask(peer, Vec::new(), Protocol::Info, Vec::new());
             self.infos.asked.insert(id, peer);
         }
     }
 
-    pub(super) fn on_info(&mut self, event: Event<Vec<u8>, Vec<u8>>) {
-        match event {
-            Event::Message { message: Message::Request { channel, .. }, .. } => {
-                let said = self.own_info();
-                // Whoever asked may have gone.
-                let _ = self.swarm.behaviour_mut().info.send_response(channel, said);
+    pub(super) fn on_info_asked(&mut self, answer: oneshot::Sender<Vec<u8>>) {
+        // Whoever asked may have gone.
+        let _ = answer.send(self.own_info());
+    }
+
+    pub(super) fn on_info(&mut self, id: AskId, answer: Result<Vec<u8>, Unanswered>) {
+        let Some(peer) = self.infos.asked.remove(&id) else { return };
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(error) => {
+                tracing::debug!(%peer, %error, "a node does not say what it offers");
+                return;
             }
-            Event::Message { message: Message::Response { request_id, response }, .. } => {
-                let Some(peer) = self.infos.asked.remove(&request_id) else { return };
-                match NodeInfo::verify(&response, NodeId(peer).ed25519().as_ref(), now()) {
-                    Ok(info) => {
-                        self.infos.told.insert(peer, info);
-                    }
-                    Err(error) => tracing::debug!(%peer, %error, "what a node says of itself is not believed"),
-                }
+        };
+        match NodeInfo::verify(&answer, NodeId(peer).ed25519().as_ref(), now()) {
+            Ok(info) => {
+                self.infos.told.insert(peer, info);
             }
-            Event::OutboundFailure { request_id, error, .. } => {
-                if let Some(peer) = self.infos.asked.remove(&request_id) {
-                    tracing::debug!(%peer, %error, "a node does not say what it offers");
-                }
-            }
-            Event::InboundFailure { .. } | Event::ResponseSent { .. } => {}
+            Err(error) => tracing::debug!(%peer, %error, "what a node says of itself is not believed"),
         }
     }
 

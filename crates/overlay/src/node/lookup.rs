@@ -28,6 +28,11 @@ impl Gathering {
         self.key
     }
 
+    /// When it was asked for, whatever was tried since.
+    pub(super) fn started(&self) -> Instant {
+        self.started
+    }
+
     pub(super) fn has_answer(&self) -> bool {
         self.best.is_some()
     }

@@ -28,6 +28,7 @@ use crate::{
 };
 use futures::StreamExt as _;
 use join::{Joining, innermost};
+use libp2p::core::upgrade::Version;
 use libp2p::kad::{self, QueryId, QueryResult};
 use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
 use libp2p::swarm::{self, ConnectionError, DialError, SwarmEvent};
@@ -102,10 +103,20 @@ pub(crate) struct Node {
 /// A query of libp2p under way, and when it last came forward.
 struct Query {
     purpose: Purpose,
+    began: Instant,
     heard: u32,
     heard_at: Instant,
     /// How often it has been made before.
     tries: u8,
+    /// Ended because it took long and had found nothing.
+    cut: bool,
+}
+
+impl Query {
+    fn new(purpose: Purpose, tries: u8) -> Self {
+        let now = Instant::now();
+        Self { purpose, began: now, heard: 0, heard_at: now, tries, cut: false }
+    }
 }
 
 enum Purpose {
@@ -137,7 +148,10 @@ impl Node {
             transport::internet(&keypair, circuits, &totals)?
         };
         let behaviour = Behaviour::new(&keypair, store, &config, memory, behind);
-        let swarm_config = swarm::Config::with_tokio_executor().with_idle_connection_timeout(config.limits.idle);
+        let swarm_config = swarm::Config::with_tokio_executor()
+            .with_idle_connection_timeout(config.limits.idle)
+            // The name of the protocol goes out together with the request: one way less, and half of the packets.
+            .with_substream_upgrade_protocol_override(Version::V1Lazy);
         let mut swarm = Swarm::new(transport, behaviour, id, swarm_config);
         config.announce.iter().for_each(|address| swarm.add_external_address(address.0.clone()));
         let now = Instant::now();
@@ -196,7 +210,6 @@ impl Node {
         let last = loop {
             tokio::select! {
                 event = self.swarm.select_next_some() => self.on_swarm_event(event),
-                Some(answered) = self.desk.answers.next(), if !self.desk.answers.is_empty() => self.on_answered(answered),
                 command = self.commands.recv() => match command {
                     Some(Command::Shutdown(reply)) => break Some(reply),
                     Some(command) => self.on_command(command),
@@ -283,7 +296,7 @@ impl Node {
 
     /// Remembers what a query is for.
     fn track(&mut self, id: QueryId, purpose: Purpose) {
-        self.queries.insert(id, Query { purpose, heard: 0, heard_at: Instant::now(), tries: 0 });
+        self.queries.insert(id, Query::new(purpose, 0));
     }
 
     fn is_busy(&self) -> Option<OverlayError> {
@@ -311,9 +324,10 @@ impl Node {
         }
     }
 
-    /// Ends the queries that only wait for peers which do not answer. libp2p would wait ten seconds for each.
+    /// Ends the queries that only wait for peers which do not answer: libp2p would wait ten seconds for each. And lookups that
+    /// have gone on for long with nothing found, to begin anew: by then those on a wrong way are known.
     fn finish_stalled(&mut self, now: Instant) {
-        let (grace, stall) = (self.limits.grace, self.limits.stall);
+        let (grace, stall, all) = (self.limits.grace, self.limits.stall, self.limits.query_timeout);
         let guard = &mut self.swarm.behaviour_mut().kad;
         // Longer than any one peer is waited for, or a few silent ones together would end what others could answer.
         let one_more = guard.patience() + grace;
@@ -332,7 +346,15 @@ impl Node {
                 Purpose::Storing(_) => stall,
                 _ => stall.max(one_more),
             };
-            if now.duration_since(query.heard_at) >= wait {
+            let mut over = now.duration_since(query.heard_at) >= wait;
+            if let Purpose::Lookup(gathering) = &query.purpose {
+                let (last, long) = (query.tries + 1 >= TRIES, now.duration_since(query.began) >= all / 4);
+                query.cut = long && !last && !gathering.has_answer();
+                // Peers that do not exist fail one after the other, and one answer is an answer. All tries together have the
+                // time of one.
+                over |= query.cut || long && gathering.has_answer() || now.duration_since(gathering.started()) >= all;
+            }
+            if over {
                 running.finish();
             }
         }
@@ -358,13 +380,7 @@ impl Node {
                 self.ask_info(peer_id, &info);
                 self.on_identified(peer_id, info);
             }
-            SwarmEvent::Behaviour(BehaviourEvent::Info(event)) => self.on_info(event),
-            SwarmEvent::Behaviour(BehaviourEvent::Set(event)) => self.on_set_exchange(event),
-            SwarmEvent::Behaviour(BehaviourEvent::Signal(event)) => self.on_exchange(Service::Signal, event),
-            SwarmEvent::Behaviour(BehaviourEvent::Message(event)) => self.on_exchange(Service::Message, event),
-            SwarmEvent::Behaviour(BehaviourEvent::Content(event)) => self.on_exchange(Service::Content, event),
-            SwarmEvent::Behaviour(BehaviourEvent::Topic(event)) => self.on_exchange(Service::Topic, event),
-            SwarmEvent::Behaviour(BehaviourEvent::Turn(event)) => self.on_exchange(Service::Turn, event),
+            SwarmEvent::Behaviour(BehaviourEvent::Exchange(event)) => self.on_exchange(event),
             SwarmEvent::Behaviour(BehaviourEvent::Gossip(event)) => self.on_gossip(event),
             SwarmEvent::ConnectionEstablished { peer_id, connection_id, endpoint, num_established, .. } => {
                 tracing::debug!(peer = %peer_id, ?endpoint, "connected");
@@ -446,10 +462,10 @@ impl Node {
         }
     }
 
-    /// Makes a query again that found nothing because most of those whom it asked took too long. By then they are connected
-    /// or known to be gone, and it is known how long the others take.
+    /// Makes a query again that found nothing because most of those whom it asked took too long, or that was cut. By then they
+    /// are connected or known to be gone, and it is known how long the others take.
     fn unless_again(&mut self, query: Query, result: &QueryResult, stats: &kad::QueryStats) -> Option<Purpose> {
-        let Query { purpose, tries, .. } = query;
+        let Query { purpose, tries, cut, .. } = query;
         let nobody = match result {
             QueryResult::GetClosestPeers(Ok(ok)) => ok.peers.is_empty(),
             QueryResult::GetClosestPeers(Err(kad::GetClosestPeersError::Timeout { peers, .. })) => peers.is_empty(),
@@ -464,14 +480,14 @@ impl Node {
         // Whoever waits for it has a time of their own.
         let early = stats.duration().is_some_and(|took| took < self.limits.query_timeout / 8);
         let slow = stats.num_failures() >= stats.num_successes();
-        if !early || !slow || tries + 1 >= TRIES || self.routable() == 0 {
+        if !(cut || early && slow) || tries + 1 >= TRIES || self.routable() == 0 {
             return Some(purpose);
         }
         let id = if record { self.kad().get_record(key.into()) } else { self.kad().get_closest_peers(key) };
         if record {
             self.swarm.behaviour_mut().kad.trails.follow(id);
         }
-        self.queries.insert(id, Query { purpose, heard: 0, heard_at: Instant::now(), tries: tries + 1 });
+        self.queries.insert(id, Query::new(purpose, tries + 1));
         None
     }
 
@@ -572,7 +588,7 @@ impl Node {
             limited: tally.limited,
             banned: tally.banned,
             dropped: tally.dropped,
-            answered: self.desk.answered,
+            answered: self.desk.answered(),
             let_go: self.desk.let_go,
             reach: self.reachability(),
         }

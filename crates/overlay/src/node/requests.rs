@@ -1,23 +1,20 @@
 //! Requests to single nodes, and theirs to this one.
 
 use super::{Node, Reply};
+use crate::exchange::{AskId, Event, Protocol, Unanswered};
 use crate::pace::{Pace, Paced};
 use crate::score::Offence;
 use crate::service::{Incoming, Service};
 use crate::{NodeId, OverlayError};
-use futures::future::BoxFuture;
-use futures::stream::FuturesUnordered;
-use libp2p::request_response::{Event, InboundFailure, Message, OutboundFailure, OutboundRequestId, ResponseChannel};
 use libp2p::{Multiaddr, PeerId};
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 use tokio::sync::{mpsc, oneshot};
 
 /// Requests that wait for the one who answers them, of each service.
 pub(crate) const QUEUE: usize = 64;
-
-/// An answer that is ready, or that nobody gives.
-pub(super) type Answered = (Service, ResponseChannel<Vec<u8>>, Option<Vec<u8>>);
 
 /// A request that waits for its answer.
 struct Asked {
@@ -29,27 +26,28 @@ struct Asked {
 
 /// What is asked and answered now.
 pub(super) struct Desk {
-    asked: HashMap<(Service, OutboundRequestId), Asked>,
+    asked: HashMap<AskId, Asked>,
     servers: BTreeMap<Service, mpsc::Sender<Incoming>>,
-    /// Answers that are being made.
-    pub(super) answers: FuturesUnordered<BoxFuture<'static, Answered>>,
     pace: Pace,
-    /// Requests of others that were answered, and that were let go, since the start.
-    pub(super) answered: u64,
+    /// Requests of others that were answered since the start. Each that waits for its answer holds it too.
+    answered: Arc<AtomicU64>,
+    /// Those that were let go.
     pub(super) let_go: u64,
 }
 
 impl Desk {
     pub(super) fn new(requests_per_peer: u32) -> Self {
         let pace = Pace::new(requests_per_peer);
-        Self {
-            asked: HashMap::new(),
-            servers: BTreeMap::new(),
-            answers: FuturesUnordered::new(),
-            pace,
-            answered: 0,
-            let_go: 0,
-        }
+        Self { asked: HashMap::new(), servers: BTreeMap::new(), pace, answered: Arc::default(), let_go: 0 }
+    }
+
+    pub(super) fn answered(&self) -> u64 {
+        self.answered.load(Ordering::Relaxed)
+    }
+
+    /// Requests of others that wait for their answer.
+    fn waiting(&self) -> usize {
+        Arc::strong_count(&self.answered) - 1
     }
 }
 
@@ -68,9 +66,9 @@ impl Node {
             let _ = reply.send(Err(OverlayError::Busy { what: "requests", limit }));
             return;
         }
-        let asking = self.swarm.behaviour_mut().asking(service);
-        let id = asking.send_request_with_addresses(&peer, request.clone(), addresses);
-        self.desk.asked.insert((service, id), Asked { peer, again: Some(request), reply });
+        let exchange = &mut self.swarm.behaviour_mut().exchange;
+        let id = exchange.ask(peer, addresses, Protocol::Service(service), request.clone());
+        self.desk.asked.insert(id, Asked { peer, again: Some(request), reply });
     }
 
     pub(super) fn serve(&mut self, service: Service, server: mpsc::Sender<Incoming>, reply: Reply<()>) {
@@ -84,51 +82,50 @@ impl Node {
         let _ = reply.send(served);
     }
 
-    pub(super) fn on_exchange(&mut self, service: Service, event: Event<Vec<u8>, Vec<u8>>) {
+    pub(super) fn on_exchange(&mut self, event: Event) {
         match event {
-            Event::Message { peer, message: Message::Request { request, channel, .. }, .. } => {
-                self.on_request(service, peer, request, channel);
-            }
-            Event::Message { message: Message::Response { request_id, response }, .. } => {
-                if let Some(asked) = self.desk.asked.remove(&(service, request_id)) {
-                    let _ = asked.reply.send(Ok(response));
+            Event::Asked { peer, protocol, request, answer } => match protocol {
+                Protocol::Set => self.on_set_asked(peer, &request, answer),
+                Protocol::Info => self.on_info_asked(answer),
+                Protocol::Service(service) => self.on_request(service, peer, request, answer),
+            },
+            Event::Answered { peer, protocol, id, answer } => match protocol {
+                Protocol::Set => self.on_set_answered(peer, id, answer),
+                Protocol::Info => self.on_info(id, answer),
+                Protocol::Service(service) => {
+                    let Some(asked) = self.desk.asked.remove(&id) else { return };
+                    match answer {
+                        Ok(answer) => {
+                            let _ = asked.reply.send(Ok(answer));
+                        }
+                        Err(error) => self.on_unanswered(service, asked, &error),
+                    }
                 }
-            }
-            Event::OutboundFailure { request_id, error, .. } => {
-                if let Some(asked) = self.desk.asked.remove(&(service, request_id)) {
-                    self.on_unanswered(service, asked, &error);
-                }
-            }
-            Event::InboundFailure { peer, error, .. } => {
-                // A request that we let go unanswered ends so as well.
-                if !matches!(error, InboundFailure::ResponseOmission) {
-                    tracing::debug!(%peer, %error, service = service.protocol(), "a request failed");
-                }
-            }
-            Event::ResponseSent { .. } => {}
+            },
         }
     }
 
     /// A circuit ends when a direct connection takes its place: what was under way over it goes over the other, once.
-    fn on_unanswered(&mut self, service: Service, mut asked: Asked, error: &OutboundFailure) {
-        let lost = matches!(error, OutboundFailure::ConnectionClosed | OutboundFailure::Io(_));
+    fn on_unanswered(&mut self, service: Service, mut asked: Asked, error: &Unanswered) {
+        let lost = matches!(error, Unanswered::Lost | Unanswered::Failed(_));
         if let (true, Some(request)) = (lost && self.swarm.is_connected(&asked.peer), asked.again.take()) {
-            let id = self.swarm.behaviour_mut().asking(service).send_request(&asked.peer, request);
-            self.desk.asked.insert((service, id), asked);
+            let exchange = &mut self.swarm.behaviour_mut().exchange;
+            let id = exchange.ask(asked.peer, Vec::new(), Protocol::Service(service), request);
+            self.desk.asked.insert(id, asked);
             return;
         }
         let _ = asked.reply.send(Err(failure(asked.peer, error, self.link_is_down())));
     }
 
     /// A request that nobody serves, or that comes too fast, is let go: its stream closes.
-    fn on_request(&mut self, service: Service, peer: PeerId, request: Vec<u8>, channel: ResponseChannel<Vec<u8>>) {
+    fn on_request(&mut self, service: Service, peer: PeerId, request: Vec<u8>, answer: oneshot::Sender<Vec<u8>>) {
         // Pieces of contents have their own bound, the streams of a connection: they are many, and cheap.
         let limited = self.store().scores.is_limited(&peer, Instant::now());
         let paced = if service == Service::Content { Paced::Within } else { self.desk.pace.take(peer, limited) };
         if paced == Paced::Flood {
             self.store().blame(peer, Offence::Flood);
         }
-        if paced != Paced::Within || self.desk.answers.len() >= self.limits.requests {
+        if paced != Paced::Within || self.desk.waiting() >= self.limits.requests {
             self.desk.let_go += 1;
             return;
         }
@@ -136,37 +133,21 @@ impl Node {
             self.desk.let_go += 1;
             return;
         };
-        let (answer, answered) = oneshot::channel();
-        if server.try_send(Incoming { from: NodeId(peer), request, answer }).is_ok() {
-            let patience = service.patience();
-            self.desk.answers.push(Box::pin(async move {
-                let answer = tokio::time::timeout(patience, answered).await;
-                (service, channel, answer.ok().and_then(Result::ok))
-            }));
+        let answered = Arc::clone(&self.desk.answered);
+        if server.try_send(Incoming { from: NodeId(peer), request, service, answer, answered }).is_err() {
+            self.desk.let_go += 1;
         }
-    }
-
-    pub(super) fn on_answered(&mut self, (service, channel, answer): Answered) {
-        let Some(answer) = answer else { return };
-        if answer.len() > service.max_answer() {
-            let (len, limit) = (answer.len(), service.max_answer());
-            tracing::error!(len, limit, service = service.protocol(), "an answer is too long and was not sent");
-            return;
-        }
-        self.desk.answered += 1;
-        // Whoever asked may have gone.
-        let _ = self.swarm.behaviour_mut().asking(service).send_response(channel, answer);
     }
 }
 
 /// Whose fault it is: once everyone was lost together, it is rather this side's.
-fn failure(peer: PeerId, error: &OutboundFailure, link_down: bool) -> OverlayError {
+fn failure(peer: PeerId, error: &Unanswered, link_down: bool) -> OverlayError {
     let node = NodeId(peer).to_string();
     match error {
-        OutboundFailure::DialFailure if link_down => OverlayError::Offline,
-        OutboundFailure::DialFailure => OverlayError::Unreachable { node },
-        OutboundFailure::UnsupportedProtocols => OverlayError::NotServed { node },
-        OutboundFailure::Timeout | OutboundFailure::ConnectionClosed | OutboundFailure::Io(_) => {
+        Unanswered::NotReached if link_down => OverlayError::Offline,
+        Unanswered::NotReached => OverlayError::Unreachable { node },
+        Unanswered::NotSpoken => OverlayError::NotServed { node },
+        Unanswered::TooLate | Unanswered::Lost | Unanswered::Failed(_) => {
             OverlayError::NoAnswer { node, reason: error.to_string() }
         }
     }

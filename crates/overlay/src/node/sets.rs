@@ -1,6 +1,7 @@
 //! Sets: finding the nodes nearest to a key, and giving them an entry or asking what they have.
 
 use super::{Node, Purpose, Reply};
+use crate::exchange::{AskId, Protocol, Unanswered};
 use crate::score::Offence;
 use crate::set::{Name, SetAnswer, SetKey, SetRequest};
 use crate::store::now;
@@ -8,9 +9,9 @@ use crate::table::Giver;
 use crate::{Listed, NodeId, OverlayError, Published};
 use libp2p::PeerId;
 use libp2p::kad::PeerInfo;
-use libp2p::request_response::{Event, Message, OutboundRequestId};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Instant;
+use tokio::sync::oneshot;
 
 /// What is done with a set.
 pub(super) enum Work {
@@ -26,7 +27,7 @@ pub(super) struct Job {
     work: Work,
     started: Instant,
     heard_at: Instant,
-    waiting: HashSet<OutboundRequestId>,
+    waiting: HashSet<AskId>,
     asked: usize,
     answered: usize,
     stored: usize,
@@ -41,7 +42,7 @@ pub(super) struct Sets {
     /// Entries that this node publishes, put again after each join and every [`Limits::republish`](crate::Limits).
     own: BTreeMap<(SetKey, Name), Vec<u8>>,
     jobs: HashMap<u64, Job>,
-    requests: HashMap<OutboundRequestId, u64>,
+    requests: HashMap<AskId, u64>,
     next: u64,
 }
 
@@ -217,7 +218,7 @@ impl Node {
         let behaviour = self.swarm.behaviour_mut();
         for peer in peers.into_iter().filter(|peer| peer.peer_id != own) {
             let addresses = peer.addrs.into_iter().filter(|address| behaviour.kad.allows(address)).collect();
-            let id = behaviour.set.send_request_with_addresses(&peer.peer_id, request.clone(), addresses);
+            let id = behaviour.exchange.ask(peer.peer_id, addresses, Protocol::Set, request.clone());
             self.sets.requests.insert(id, number);
             job.waiting.insert(id);
         }
@@ -230,38 +231,33 @@ impl Node {
         }
     }
 
-    pub(super) fn on_set_exchange(&mut self, event: Event<Vec<u8>, Vec<u8>>) {
-        match event {
-            Event::Message { peer, message: Message::Request { request, channel, .. }, .. } => {
-                let Some(request) = SetRequest::from_bytes(&request) else {
-                    self.store().blame(peer, Offence::Malformed);
-                    return;
-                };
-                let answer = match request {
-                    SetRequest::Add { key, entry } => match self.store().admit_entry_from(peer, key, entry) {
-                        Ok(()) => SetAnswer::Stored,
-                        Err(_) => SetAnswer::Refused,
-                    },
-                    // A client is nobody's holder, and answers that it has nothing.
-                    SetRequest::List { .. } if !self.store().keeps() => SetAnswer::Entries(Vec::new()),
-                    SetRequest::List { key } => SetAnswer::Entries(self.store().entries(&key)),
-                };
-                // Whoever asked may have gone.
-                let _ = self.swarm.behaviour_mut().set.send_response(channel, answer.to_bytes());
-            }
-            Event::Message { peer, message: Message::Response { request_id, response }, .. } => {
-                let answer = SetAnswer::from_bytes(&response);
-                if answer.is_none() {
-                    self.store().blame(peer, Offence::Malformed);
-                }
-                self.on_set_answer(peer, request_id, answer);
-            }
-            Event::OutboundFailure { peer, request_id, .. } => self.on_set_answer(peer, request_id, None),
-            Event::InboundFailure { .. } | Event::ResponseSent { .. } => {}
-        }
+    pub(super) fn on_set_asked(&mut self, peer: PeerId, request: &[u8], reply: oneshot::Sender<Vec<u8>>) {
+        let Some(request) = SetRequest::from_bytes(request) else {
+            self.store().blame(peer, Offence::Malformed);
+            return;
+        };
+        let answer = match request {
+            SetRequest::Add { key, entry } => match self.store().admit_entry_from(peer, key, entry) {
+                Ok(()) => SetAnswer::Stored,
+                Err(_) => SetAnswer::Refused,
+            },
+            // A client is nobody's holder, and answers that it has nothing.
+            SetRequest::List { .. } if !self.store().keeps() => SetAnswer::Entries(Vec::new()),
+            SetRequest::List { key } => SetAnswer::Entries(self.store().entries(&key)),
+        };
+        // Whoever asked may have gone.
+        let _ = reply.send(answer.to_bytes());
     }
 
-    fn on_set_answer(&mut self, peer: PeerId, id: OutboundRequestId, answer: Option<SetAnswer>) {
+    pub(super) fn on_set_answered(&mut self, peer: PeerId, id: AskId, answer: Result<Vec<u8>, Unanswered>) {
+        let answer = answer.ok().map(|answer| SetAnswer::from_bytes(&answer));
+        if matches!(answer, Some(None)) {
+            self.store().blame(peer, Offence::Malformed);
+        }
+        self.on_set_answer(peer, id, answer.flatten());
+    }
+
+    fn on_set_answer(&mut self, peer: PeerId, id: AskId, answer: Option<SetAnswer>) {
         let Some(number) = self.sets.requests.remove(&id) else { return };
         let Some(job) = self.sets.jobs.get_mut(&number) else { return };
         job.waiting.remove(&id);

@@ -1,7 +1,8 @@
 //! What is asked of a node that keeps sets, and its answer (`docs/spec/overlay.md` §7).
 
 use super::key::SetKey;
-use crate::service::{Bounds, push_length};
+use crate::exchange::push_length;
+use crate::service::Bounds;
 use std::time::Duration;
 
 /// The name under which the protocol is negotiated.

@@ -1,13 +1,12 @@
 //! A peer in another process that is written from `docs/spec/` only, and what our side of a topic needs to talk with it.
 
 use super::common::now;
-use pumasi_messages::topic::{self, Gate, Judged, SignedTopicMessage, TopicName};
-use pumasi_overlay::{Gossip, Rule, Verdict};
+use pumasi_messages::topic::{SignedTopicMessage, TopicName};
+use pumasi_overlay::Gossip;
 use serde_json::Value;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// Longer than any single step takes on a loaded machine.
@@ -58,16 +57,6 @@ impl Drop for Foreign {
         self.child.kill().ok();
         self.child.wait().ok();
     }
-}
-
-/// The rule that the agent asks as well.
-pub(crate) fn rule(name: TopicName) -> Rule {
-    let gate = Mutex::new(Gate::new(name, topic::Limits::default()));
-    Arc::new(move |from, bytes| match gate.lock().unwrap().judge(Some(&from.to_bytes()), bytes, now()) {
-        Judged::Accepted(_) => Verdict::Accept,
-        Judged::Refused { verdict: topic::Verdict::Reject, .. } => Verdict::Reject,
-        Judged::Refused { .. } => Verdict::Ignore,
-    })
 }
 
 pub(crate) async fn hear(gossip: &mut Gossip, name: &TopicName, patience: Duration) -> Option<SignedTopicMessage> {

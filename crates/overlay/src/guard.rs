@@ -1,0 +1,290 @@
+//! Kademlia as this program needs it, around libp2p's.
+
+use crate::address::{is_dialable, is_public};
+use crate::node::Tellers;
+use crate::patience::Patience;
+use crate::store::Store;
+use crate::trail::Trails;
+use libp2p::core::Endpoint;
+use libp2p::core::transport::PortUse;
+use libp2p::kad::store::RecordStore as _;
+use libp2p::kad::{self, ConnectionType, K_VALUE, KBucketKey, KadPeer, NodeStatus};
+use libp2p::swarm::{
+    ConnectionDenied, ConnectionId, DialError, DialFailure, FromSwarm, NetworkBehaviour, NotifyHandler, THandler,
+    THandlerInEvent, THandlerOutEvent, ToSwarm,
+};
+use libp2p::{Multiaddr, PeerId};
+use std::borrow::Cow;
+use std::collections::VecDeque;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+/// Kademlia, with what it does not do: it answers a refused put at once; it tells the record store who is at the other end
+/// of the connection that a record comes from (what the message says can be forged); it drops the addresses told by
+/// strangers that must not be dialled; it lets lookups go on without peers that take too long; and it knows how far each
+/// lookup went. And it answers what it can answer at less cost.
+pub(crate) struct Guard {
+    pub(crate) inner: kad::Behaviour<Store>,
+    pub(crate) trails: Trails,
+    patience: Patience,
+    private_addresses: bool,
+    /// Who told of whom.
+    pub(crate) tellers: Tellers,
+    answers: VecDeque<ToSwarm<kad::Event, ToHandler>>,
+}
+
+/// The node at the other end is shut out.
+#[derive(Debug, thiserror::Error)]
+#[error("the node has broken rules and is shut out for a time")]
+struct ShutOut;
+
+impl Guard {
+    pub(crate) fn new(inner: Inner, private_addresses: bool) -> Self {
+        Self {
+            inner,
+            trails: Trails::default(),
+            patience: Patience::default(),
+            private_addresses,
+            tellers: Tellers::default(),
+            answers: VecDeque::new(),
+        }
+    }
+
+    /// Whether an address that another node told may be dialled and passed on.
+    pub(crate) fn allows(&self, address: &Multiaddr) -> bool {
+        is_dialable(address) && (self.private_addresses || is_public(address))
+    }
+
+    /// How long one peer is waited for now.
+    pub(crate) fn patience(&self) -> Duration {
+        self.patience.limit()
+    }
+
+    /// Lets every lookup and put go on without the peers that have had their time. They may still answer, and a record in a
+    /// late answer still counts.
+    pub(crate) fn give_up(&mut self, now: Instant) {
+        for peer in self.patience.overdue(now) {
+            tracing::debug!(%peer, "no answer yet; going on without it");
+            // What libp2p-kad does with a dial that ended: it marks the peer as failed in all its queries, no more.
+            let failure = DialFailure {
+                peer_id: Some(peer),
+                error: &DialError::Aborted,
+                connection_id: ConnectionId::new_unchecked(0),
+            };
+            self.inner.on_swarm_event(FromSwarm::DialFailure(failure));
+        }
+    }
+
+    /// A put asks all its peers at once, so nobody waits for a slow one there.
+    fn note_question(&mut self, event: &ToSwarm<kad::Event, ToHandler>) {
+        let peer = match event {
+            ToSwarm::Dial { opts } => opts.get_peer_id(),
+            ToSwarm::NotifyHandler {
+                peer_id,
+                event: ToHandler::FindNodeReq { .. } | ToHandler::GetRecord { .. },
+                ..
+            } => Some(*peer_id),
+            _ => None,
+        };
+        if let Some(peer) = peer {
+            self.patience.begin(peer, Instant::now());
+        }
+    }
+
+    fn note_answer(&mut self, peer: PeerId, event: &FromHandler) {
+        match event {
+            FromHandler::FindNodeRes { closer_peers, query_id }
+            | FromHandler::GetRecordRes { closer_peers, query_id, .. } => {
+                self.trails.told(query_id, peer, closer_peers.iter().map(|told| told.node_id));
+                closer_peers.iter().for_each(|told| self.tellers.note(peer, told.node_id));
+                self.patience.answered(&peer, Instant::now());
+            }
+            FromHandler::PutRecordRes { .. } => self.patience.answered(&peer, Instant::now()),
+            // An error without a source is an answer of another kind: a refused put.
+            FromHandler::QueryError { error, .. } if std::error::Error::source(error).is_none() => {
+                self.patience.answered(&peer, Instant::now());
+            }
+            FromHandler::QueryError { .. } => self.patience.forget(&peer),
+            _ => {}
+        }
+    }
+
+    /// The nodes nearest to a key, but for the one that asks: what libp2p-kad 0.49 finds too. It copies the whole of a bucket
+    /// (6 kB) several times for each of 256, however empty, which was a quarter of what a node did.
+    fn nearest(&mut self, key: &[u8], asks: &PeerId) -> Vec<KadPeer> {
+        let target = KBucketKey::new(key.to_vec());
+        let mut distances = Vec::new();
+        for bucket in self.inner.kbuckets() {
+            let others = bucket.iter().filter(|entry| entry.node.key.preimage() != asks);
+            distances.extend(others.map(|entry| entry.node.key.distance(&target)));
+        }
+        if distances.len() > K_VALUE.get() {
+            distances.select_nth_unstable(K_VALUE.get() - 1);
+            distances.truncate(K_VALUE.get());
+        }
+        let Some(farthest) = distances.into_iter().max() else { return Vec::new() };
+        let mut near = Vec::with_capacity(K_VALUE.get());
+        for bucket in self.inner.kbuckets() {
+            for entry in bucket.iter() {
+                let (node_id, distance) = (*entry.node.key.preimage(), entry.node.key.distance(&target));
+                if distance > farthest || node_id == *asks {
+                    continue;
+                }
+                let multiaddrs = entry.node.value.iter().cloned().collect();
+                let connection_ty = match entry.status {
+                    NodeStatus::Connected => ConnectionType::Connected,
+                    NodeStatus::Disconnected => ConnectionType::NotConnected,
+                };
+                near.push((distance, KadPeer { node_id, multiaddrs, connection_ty }));
+            }
+        }
+        near.sort_unstable_by_key(|(distance, _)| *distance);
+        near.into_iter().map(|(_, peer)| peer).collect()
+    }
+
+    /// Answers who is near to a key, and what is kept under it. Gives back what libp2p-kad is to answer.
+    fn answer(&mut self, peer: PeerId, connection: ConnectionId, event: FromHandler) -> Option<FromHandler> {
+        let event = match event {
+            FromHandler::FindNodeReq { key, request_id } => {
+                ToHandler::FindNodeRes { closer_peers: self.nearest(&key, &peer), request_id }
+            }
+            FromHandler::GetRecord { key, request_id } => ToHandler::GetRecordRes {
+                record: self.inner.store_mut().get(&key).map(Cow::into_owned),
+                closer_peers: self.nearest(key.as_ref(), &peer),
+                request_id,
+            },
+            other => return Some(other),
+        };
+        self.answers.push_back(ToSwarm::NotifyHandler {
+            peer_id: peer,
+            handler: NotifyHandler::One(connection),
+            event,
+        });
+        None
+    }
+
+    /// Whether a node may be connected with.
+    fn admit(&mut self, peer: &PeerId) -> Result<(), ConnectionDenied> {
+        let banned = self.inner.store_mut().scores.is_banned(peer, Instant::now());
+        if banned { Err(ConnectionDenied::new(ShutOut)) } else { Ok(()) }
+    }
+}
+
+type Inner = kad::Behaviour<Store>;
+type ToHandler = THandlerInEvent<Inner>;
+type FromHandler = THandlerOutEvent<Inner>;
+
+/// Answers a refused put with an empty `FIND_NODE` message, which no sender takes for stored. libp2p-kad 0.49 wants to
+/// close the stream instead, but drops its waker while doing so: the sender would wait for its own timeout, and
+/// after 32 refusals the connection would have no stream left.
+fn refuse_at_once(event: ToSwarm<kad::Event, ToHandler>) -> ToSwarm<kad::Event, ToHandler> {
+    match event {
+        ToSwarm::NotifyHandler { peer_id, handler, event: ToHandler::Reset(request_id) } => {
+            let event = ToHandler::FindNodeRes { closer_peers: Vec::new(), request_id };
+            ToSwarm::NotifyHandler { peer_id, handler, event }
+        }
+        other => other,
+    }
+}
+
+impl NetworkBehaviour for Guard {
+    type ConnectionHandler = <Inner as NetworkBehaviour>::ConnectionHandler;
+    type ToSwarm = kad::Event;
+
+    fn handle_established_inbound_connection(
+        &mut self,
+        connection: ConnectionId,
+        peer: PeerId,
+        local: &Multiaddr,
+        remote: &Multiaddr,
+    ) -> Result<THandler<Self>, ConnectionDenied> {
+        self.admit(&peer)?;
+        self.inner.handle_established_inbound_connection(connection, peer, local, remote)
+    }
+
+    fn handle_pending_outbound_connection(
+        &mut self,
+        connection: ConnectionId,
+        peer: Option<PeerId>,
+        addresses: &[Multiaddr],
+        role: Endpoint,
+    ) -> Result<Vec<Multiaddr>, ConnectionDenied> {
+        peer.as_ref().map_or(Ok(()), |peer| self.admit(peer))?;
+        let mut told = self.inner.handle_pending_outbound_connection(connection, peer, addresses, role)?;
+        told.retain(|address| self.allows(address));
+        Ok(told)
+    }
+
+    fn handle_established_outbound_connection(
+        &mut self,
+        connection: ConnectionId,
+        peer: PeerId,
+        address: &Multiaddr,
+        role: Endpoint,
+        port: PortUse,
+    ) -> Result<THandler<Self>, ConnectionDenied> {
+        self.admit(&peer)?;
+        self.inner.handle_established_outbound_connection(connection, peer, address, role, port)
+    }
+
+    fn on_swarm_event(&mut self, event: FromSwarm<'_>) {
+        if let FromSwarm::DialFailure(DialFailure { peer_id: Some(peer), .. }) = &event {
+            self.patience.forget(peer);
+        }
+        self.inner.on_swarm_event(event);
+    }
+
+    fn on_connection_handler_event(&mut self, peer: PeerId, connection: ConnectionId, event: THandlerOutEvent<Self>) {
+        let Some(event) = self.answer(peer, connection, event) else { return };
+        self.note_answer(peer, &event);
+        // A received record reaches the store within this call, so the store can charge it to the true sender.
+        self.inner.store_mut().set_source(Some(peer));
+        self.inner.on_connection_handler_event(peer, connection, event);
+        self.inner.store_mut().set_source(None);
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<ToSwarm<Self::ToSwarm, THandlerInEvent<Self>>> {
+        if let Some(answer) = self.answers.pop_front() {
+            return Poll::Ready(answer);
+        }
+        self.inner.poll(cx).map(|event| {
+            self.note_question(&event);
+            refuse_at_once(event)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Limits;
+
+    fn guard(peers: usize) -> Guard {
+        let own = PeerId::random();
+        let store = Store::open(own, Limits::default(), true, None).unwrap();
+        let mut guard = Guard::new(kad::Behaviour::new(own, store), true);
+        for number in 0..peers {
+            let address = format!("/ip4/127.0.0.1/tcp/{}", 1_000 + number).parse().unwrap();
+            guard.inner.add_address(&PeerId::random(), address);
+        }
+        guard
+    }
+
+    /// What libp2p-kad finds is what has to be found.
+    #[test]
+    fn the_nearest_are_those_that_libp2p_finds() {
+        for peers in [0, 1, 19, 20, 21, 300] {
+            let mut guard = guard(peers);
+            let known = guard.inner.kbuckets().next();
+            let one = known.and_then(|bucket| bucket.iter().next().map(|entry| *entry.node.key.preimage()));
+            for number in 0..200_u32 {
+                // Somebody known asks now and then, also for its own id.
+                let asks = one.filter(|_| number % 2 == 0).unwrap_or_else(PeerId::random);
+                let key = if number % 4 == 0 { asks.to_bytes() } else { number.to_be_bytes().to_vec() };
+                let target = KBucketKey::new(key.clone());
+                let right: Vec<KadPeer> = guard.inner.find_closest_local_peers(&target, &asks).collect();
+                assert_eq!(guard.nearest(&key, &asks), right);
+            }
+        }
+    }
+}

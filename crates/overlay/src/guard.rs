@@ -8,7 +8,7 @@ use crate::trail::Trails;
 use libp2p::core::Endpoint;
 use libp2p::core::transport::PortUse;
 use libp2p::kad::store::RecordStore as _;
-use libp2p::kad::{self, ConnectionType, K_VALUE, KBucketKey, KadPeer, NodeStatus};
+use libp2p::kad::{self, ConnectionType, K_VALUE, KBucketKey, KadPeer, NodeStatus, QueryInfo};
 use libp2p::swarm::{
     ConnectionDenied, ConnectionId, DialError, DialFailure, FromSwarm, NetworkBehaviour, NotifyHandler, THandler,
     THandlerInEvent, THandlerOutEvent, ToSwarm,
@@ -163,6 +163,16 @@ impl Guard {
         None
     }
 
+    /// libp2p-kad bootstraps by itself while it knows few peers, and that cannot be turned off: a lookup in each bucket, of twenty
+    /// nodes or more, so that whoever joins connects with a hundred. Ended here, each asks one to three.
+    fn end_bootstraps(&mut self) {
+        for mut query in self.inner.iter_queries_mut() {
+            if matches!(query.info(), QueryInfo::Bootstrap { .. }) {
+                query.finish();
+            }
+        }
+    }
+
     /// Whether a node may be connected with.
     fn admit(&mut self, peer: &PeerId) -> Result<(), ConnectionDenied> {
         let banned = self.inner.store_mut().scores.is_banned(peer, Instant::now());
@@ -228,8 +238,12 @@ impl NetworkBehaviour for Guard {
     }
 
     fn on_swarm_event(&mut self, event: FromSwarm<'_>) {
-        if let FromSwarm::DialFailure(DialFailure { peer_id: Some(peer), .. }) = &event {
-            self.patience.forget(peer);
+        match &event {
+            // Another dial is under way: nothing has ended.
+            FromSwarm::DialFailure(DialFailure { error: DialError::DialPeerConditionFalse(_), .. }) => {}
+            FromSwarm::DialFailure(DialFailure { peer_id: Some(peer), .. }) => self.patience.failed(peer),
+            FromSwarm::ConnectionEstablished(established) => self.patience.connected(&established.peer_id),
+            _ => {}
         }
         self.inner.on_swarm_event(event);
     }
@@ -247,7 +261,9 @@ impl NetworkBehaviour for Guard {
         if let Some(answer) = self.answers.pop_front() {
             return Poll::Ready(answer);
         }
-        self.inner.poll(cx).map(|event| {
+        let event = self.inner.poll(cx);
+        self.end_bootstraps();
+        event.map(|event| {
             self.note_question(&event);
             refuse_at_once(event)
         })

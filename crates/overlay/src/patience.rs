@@ -8,11 +8,13 @@ use std::time::{Duration, Instant};
 
 /// Before anyone has answered.
 const FIRST: Duration = Duration::from_secs(2);
-/// Nobody is given up before, however fast the others are.
-const LEAST: Duration = Duration::from_secs(1);
+/// Nobody is given up before, however fast the others are. An answer that comes later still counts, so this costs a request.
+const LEAST: Duration = Duration::from_millis(400);
 /// A request has failed by then anyway.
 const MOST: Duration = Duration::from_secs(5);
-/// How long an answer may be late and still teach how late answers are.
+/// Nobody answers at all: for so long. A lookup may well ask some that do not exist one after the other.
+const SILENCE: Duration = Duration::from_secs(3);
+/// How long an answer may be late and still teach how late answers are, and how long who was given up is not waited for again.
 const REMEMBERED: Duration = Duration::from_secs(30);
 /// Peers waited for at once. Those beyond it have libp2p's time.
 const MAX_PEERS: usize = 4_096;
@@ -20,6 +22,8 @@ const MAX_PEERS: usize = 4_096;
 struct Wait {
     since: Instant,
     given_up: bool,
+    /// Asked again after it was given up.
+    again: bool,
 }
 
 /// What is known of the time that peers take.
@@ -30,31 +34,58 @@ pub(crate) struct Patience {
     learnt: Option<(Duration, Duration)>,
     /// Doublings, as long as nobody answers at all: then it is the own link that is slow.
     doublings: u32,
-    answered: bool,
+    /// When somebody last answered, or the time was doubled last.
+    heard: Option<Instant>,
 }
 
 impl Patience {
-    /// A dial or a request begins.
+    /// A dial or a request begins. One that was given up lately, and has given no sign since, is not waited for again as long
+    /// as others answer: else a lookup that begins anew would spend its time with the same that are not there.
     pub(crate) fn begin(&mut self, peer: PeerId, now: Instant) {
-        // One that was given up gets its time anew.
-        let runs = self.waiting.get(&peer).is_some_and(|wait| !wait.given_up);
-        if !runs && self.waiting.len() < MAX_PEERS {
-            self.waiting.insert(peer, Wait { since: now, given_up: false });
+        let others_answer = self.learnt.is_some() && self.doublings == 0;
+        let room = self.waiting.len() < MAX_PEERS;
+        match self.waiting.get_mut(&peer) {
+            Some(wait) if !wait.given_up => {}
+            Some(wait) if others_answer => (wait.given_up, wait.again) = (false, true),
+            Some(wait) => *wait = Wait { since: now, given_up: false, again: false },
+            None if room => {
+                self.waiting.insert(peer, Wait { since: now, given_up: false, again: false });
+            }
+            None => {}
+        }
+    }
+
+    /// A connection has opened: who was given up gets its time anew.
+    pub(crate) fn connected(&mut self, peer: &PeerId) {
+        if self.waiting.get(peer).is_some_and(|wait| wait.given_up || wait.again) {
+            self.waiting.remove(peer);
         }
     }
 
     /// An answer has come.
     pub(crate) fn answered(&mut self, peer: &PeerId, now: Instant) {
         let Some(wait) = self.waiting.remove(peer) else { return };
-        let took = now.duration_since(wait.since);
+        (self.heard, self.doublings) = (Some(now), 0);
+        if wait.again {
+            // Which of the questions it answers is not known (Karn's rule).
+            return;
+        }
+        // One that is very late makes the time longer, not at once as long as it took.
+        let took = now.duration_since(wait.since).min(self.limit() * 2);
         self.learnt = Some(match self.learnt {
             None => (took, took / 2),
             Some((mean, deviation)) => ((mean * 7 + took) / 8, (deviation * 3 + mean.abs_diff(took)) / 4),
         });
-        (self.answered, self.doublings) = (true, 0);
     }
 
-    /// A dial or a request has ended without an answer.
+    /// A dial has failed.
+    pub(crate) fn failed(&mut self, peer: &PeerId) {
+        if let Some(wait) = self.waiting.get_mut(peer) {
+            wait.given_up = true;
+        }
+    }
+
+    /// A request has ended without an answer.
     pub(crate) fn forget(&mut self, peer: &PeerId) {
         self.waiting.remove(peer);
     }
@@ -68,16 +99,18 @@ impl Patience {
     /// The peers that have had their time, each told once.
     pub(crate) fn overdue(&mut self, now: Instant) -> Vec<PeerId> {
         let limit = self.limit();
-        self.waiting.retain(|_, wait| now.duration_since(wait.since) < REMEMBERED);
+        self.waiting.retain(|_, wait| !wait.given_up || now.duration_since(wait.since) < REMEMBERED);
         let mut overdue = Vec::new();
+        let mut new = false;
         for (peer, wait) in &mut self.waiting {
-            if !wait.given_up && now.duration_since(wait.since) >= limit {
+            if !wait.given_up && (wait.again || now.duration_since(wait.since) >= limit) {
                 wait.given_up = true;
+                new |= !wait.again;
                 overdue.push(*peer);
             }
         }
-        if !overdue.is_empty() && !std::mem::take(&mut self.answered) {
-            self.doublings += 1;
+        if new && self.heard.is_none_or(|heard| now.duration_since(heard) >= SILENCE) {
+            (self.heard, self.doublings) = (Some(now), self.doublings + 1);
         }
         overdue
     }
@@ -117,13 +150,19 @@ mod tests {
         patience.begin(quick, start);
         patience.answered(&quick, after(10)(start));
         patience.begin(silent, start);
-        assert!(patience.overdue(after(999)(start)).is_empty());
-        assert_eq!(patience.overdue(after(1_000)(start)), [silent]);
-        assert!(patience.overdue(after(1_900)(start)).is_empty());
+        assert!(patience.overdue(after(399)(start)).is_empty());
+        assert_eq!(patience.overdue(after(400)(start)), [silent]);
+        assert!(patience.overdue(after(900)(start)).is_empty());
+        patience.begin(silent, after(1_000)(start));
+        assert_eq!(patience.overdue(after(1_001)(start)), [silent], "asked again, it is not waited for");
         patience.begin(silent, after(2_000)(start));
-        assert_eq!(patience.overdue(after(3_000)(start)), [silent], "asked again, it has its time again");
+        patience.connected(&silent);
+        patience.begin(silent, after(2_000)(start));
+        assert!(patience.overdue(after(2_399)(start)).is_empty(), "it is there after all");
+        assert_eq!(patience.overdue(after(2_400)(start)), [silent]);
         patience.answered(&silent, after(6_000)(start));
-        assert!(patience.limit() > LEAST * 2, "{:?}", patience.limit());
+        assert!(patience.limit() > LEAST, "{:?}", patience.limit());
+        assert!(patience.limit() < LEAST * 4, "one that is very late: {:?}", patience.limit());
     }
 
     #[test]

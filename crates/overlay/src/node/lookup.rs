@@ -37,13 +37,13 @@ impl Gathering {
         self.best.is_some()
     }
 
-    /// Whether more than one peer has the best: one alone may be the only one that missed the newest.
-    pub(super) fn is_confirmed(&self) -> bool {
-        self.agreed.len() > 1
-    }
-
     /// Weighs one valid answer; `peer` is `None` for this node's own store.
     fn weigh(&mut self, peer: Option<PeerId>, hops: usize, valid: Valid, value: Vec<u8>) {
+        // A lookup that began anew asks some twice: what they say last counts.
+        if let Some(peer) = peer {
+            self.agreed.retain(|other| *other != peer);
+            self.stale.retain(|other| *other != peer);
+        }
         let better = match &self.best {
             None => true,
             Some((best, bytes)) if *bytes == value => {

@@ -325,7 +325,7 @@ impl Node {
     }
 
     /// Ends the queries that only wait for peers which do not answer: libp2p would wait ten seconds for each. And lookups that
-    /// have gone on for long with nothing found, to begin anew: by then those on a wrong way are known.
+    /// have gone on for long with nothing that is sure, to begin anew: by then those on a wrong way are known.
     fn finish_stalled(&mut self, now: Instant) {
         let (grace, stall, all) = (self.limits.grace, self.limits.stall, self.limits.query_timeout);
         let guard = &mut self.swarm.behaviour_mut().kad;
@@ -339,7 +339,6 @@ impl Node {
                 (query.heard, query.heard_at) = (heard, now);
             }
             let wait = match &query.purpose {
-                Purpose::Lookup(gathering) if gathering.is_confirmed() => grace,
                 Purpose::Lookup(gathering) if gathering.has_answer() => one_more,
                 // Until nearly all have it, whoever reads at once may meet those who still hold the one before.
                 Purpose::Storing(put) if running.stats().num_successes() as usize * 10 >= put.asked() * 9 => grace,
@@ -349,10 +348,10 @@ impl Node {
             let mut over = now.duration_since(query.heard_at) >= wait;
             if let Purpose::Lookup(gathering) = &query.purpose {
                 let (last, long) = (query.tries + 1 >= TRIES, now.duration_since(query.began) >= all / 4);
-                query.cut = long && !last && !gathering.has_answer();
-                // Peers that do not exist fail one after the other, and one answer is an answer. All tries together have the
-                // time of one.
-                over |= query.cut || long && gathering.has_answer() || now.duration_since(gathering.started()) >= all;
+                // With an answer too: while fewer agree than end a lookup, they may be those that have an old record.
+                query.cut = long && !last;
+                // All tries together have the time of one.
+                over |= query.cut || now.duration_since(gathering.started()) >= all;
             }
             if over {
                 running.finish();
@@ -472,7 +471,7 @@ impl Node {
             _ => false,
         };
         let (key, record) = match &purpose {
-            Purpose::Lookup(gathering) if !gathering.has_answer() => (gathering.key().to_bytes(), true),
+            Purpose::Lookup(gathering) if cut || !gathering.has_answer() => (gathering.key().to_bytes(), true),
             Purpose::Nearest(publishing) if nobody => (publishing.key().to_bytes(), false),
             Purpose::SetNearest(job) if nobody => (job.key().to_bytes(), false),
             _ => return Some(purpose),

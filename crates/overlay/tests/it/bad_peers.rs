@@ -13,8 +13,8 @@ use pumasi_discovery::Listing;
 use pumasi_discovery::dht::{MIN_WORK, SignedListing, sign_all};
 use pumasi_identity::Did;
 use pumasi_overlay::{
-    Address, IDENTIFY_PROTOCOL, KAD_PROTOCOL, NodeId, Overlay, OverlayConfig, OverlayError, SET_PROTOCOL, SetAnswer,
-    SetKey, SetRequest, Status,
+    Address, IDENTIFY_PROTOCOL, KAD_PROTOCOL, NodeId, Overlay, OverlayConfig, OverlayError, Peer, SET_PROTOCOL,
+    Service, SetAnswer, SetKey, SetRequest, Status,
 };
 use pumasi_units::Timestamp;
 use std::io;
@@ -315,4 +315,17 @@ async fn who_was_proven_to_lie_is_shut_out_at_once() {
     let peer = pumasi_overlay::Peer { node: other.node_id(), addresses: vec![listening(&other, "tcp").await] };
     let told = tokio::time::timeout(TEN_SECONDS, node.connect(&peer)).await.unwrap();
     assert!(matches!(told, Err(OverlayError::Unreachable { .. })), "{told:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_does_not_speak_a_protocol_is_told_from_one_that_does_not_answer() {
+    let node = start(peer(1, &[])).await;
+    let other = Bad::start(&listening(&node, "tcp").await, Vec::new()).await;
+    routable(&node, 1).await;
+    let at = Peer { node: other.node, addresses: Vec::new() };
+    // A long request is under way before the other says that it does not know its name.
+    for request in [vec![1], vec![7; Service::Message.max_request()]] {
+        let told = node.ask(&at, Service::Message, request).await;
+        assert!(matches!(told, Err(OverlayError::NotServed { .. })), "{told:?}");
+    }
 }

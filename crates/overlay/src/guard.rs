@@ -8,7 +8,7 @@ use crate::trail::Trails;
 use libp2p::core::Endpoint;
 use libp2p::core::transport::PortUse;
 use libp2p::kad::store::RecordStore as _;
-use libp2p::kad::{self, ConnectionType, K_VALUE, KBucketKey, KadPeer, NodeStatus, QueryInfo};
+use libp2p::kad::{self, ConnectionType, K_VALUE, KBucketDistance, KBucketKey, KadPeer, NodeStatus, QueryInfo};
 use libp2p::swarm::{
     ConnectionDenied, ConnectionId, DialError, DialFailure, FromSwarm, NetworkBehaviour, NotifyHandler, THandler,
     THandlerInEvent, THandlerOutEvent, ToSwarm,
@@ -113,16 +113,7 @@ impl Guard {
     /// (6 kB) several times for each of 256, however empty, which was a quarter of what a node did.
     fn nearest(&mut self, key: &[u8], asks: &PeerId) -> Vec<KadPeer> {
         let target = KBucketKey::new(key.to_vec());
-        let mut distances = Vec::new();
-        for bucket in self.inner.kbuckets() {
-            let others = bucket.iter().filter(|entry| entry.node.key.preimage() != asks);
-            distances.extend(others.map(|entry| entry.node.key.distance(&target)));
-        }
-        if distances.len() > K_VALUE.get() {
-            distances.select_nth_unstable(K_VALUE.get() - 1);
-            distances.truncate(K_VALUE.get());
-        }
-        let Some(farthest) = distances.into_iter().max() else { return Vec::new() };
+        let Some(farthest) = self.farthest_of_the_nearest(&target, asks) else { return Vec::new() };
         let mut near = Vec::with_capacity(K_VALUE.get());
         for bucket in self.inner.kbuckets() {
             for entry in bucket.iter() {
@@ -140,6 +131,31 @@ impl Guard {
         }
         near.sort_unstable_by_key(|(distance, _)| *distance);
         near.into_iter().map(|(_, peer)| peer).collect()
+    }
+
+    /// How far the last of those is from the key.
+    fn farthest_of_the_nearest<T>(&mut self, target: &KBucketKey<T>, asks: &PeerId) -> Option<KBucketDistance> {
+        let mut distances = Vec::new();
+        for bucket in self.inner.kbuckets() {
+            let others = bucket.iter().filter(|entry| entry.node.key.preimage() != asks);
+            distances.extend(others.map(|entry| entry.node.key.distance(target)));
+        }
+        if distances.len() > K_VALUE.get() {
+            distances.select_nth_unstable(K_VALUE.get() - 1);
+            distances.truncate(K_VALUE.get());
+        }
+        distances.into_iter().max()
+    }
+
+    /// How far from a key those who keep its record are at most, as a power of two: four times as far as the last of the twenty
+    /// nodes nearest to this one is from it, for ids lie evenly. Anybody, while fewer nodes are known.
+    pub(crate) fn neighbourhood(&mut self, own: PeerId) -> u32 {
+        let known: usize = self.inner.kbuckets().map(|bucket| bucket.num_entries()).sum();
+        let farthest = self.farthest_of_the_nearest(&KBucketKey::from(own), &own);
+        match farthest.and_then(|farthest| farthest.ilog2()) {
+            Some(bits) if known > K_VALUE.get() => bits + 2,
+            _ => u32::MAX,
+        }
     }
 
     /// Answers who is near to a key, and what is kept under it. Gives back what libp2p-kad is to answer.
@@ -275,22 +291,25 @@ mod tests {
     use super::*;
     use crate::config::Limits;
 
-    fn guard(peers: usize) -> Guard {
-        let own = PeerId::random();
+    fn guard(own: PeerId, peers: &[PeerId]) -> Guard {
         let store = Store::open(own, Limits::default(), true, None).unwrap();
         let mut guard = Guard::new(kad::Behaviour::new(own, store), true);
-        for number in 0..peers {
+        for (number, peer) in peers.iter().enumerate() {
             let address = format!("/ip4/127.0.0.1/tcp/{}", 1_000 + number).parse().unwrap();
-            guard.inner.add_address(&PeerId::random(), address);
+            guard.inner.add_address(peer, address);
         }
         guard
+    }
+
+    fn random(count: usize) -> Vec<PeerId> {
+        (0..count).map(|_| PeerId::random()).collect()
     }
 
     /// What libp2p-kad finds is what has to be found.
     #[test]
     fn the_nearest_are_those_that_libp2p_finds() {
         for peers in [0, 1, 19, 20, 21, 300] {
-            let mut guard = guard(peers);
+            let mut guard = guard(PeerId::random(), &random(peers));
             let known = guard.inner.kbuckets().next();
             let one = known.and_then(|bucket| bucket.iter().next().map(|entry| *entry.node.key.preimage()));
             for number in 0..200_u32 {
@@ -301,6 +320,23 @@ mod tests {
                 let right: Vec<KadPeer> = guard.inner.find_closest_local_peers(&target, &asks).collect();
                 assert_eq!(guard.nearest(&key, &asks), right);
             }
+        }
+    }
+
+    #[test]
+    fn those_who_keep_a_record_are_near_it_and_most_others_are_not() {
+        let (own, peers) = (PeerId::random(), random(2_000));
+        let few = guard(own, &peers[..20]).neighbourhood(own);
+        assert_eq!(few, u32::MAX, "in a small network everybody is near");
+        let reach = guard(own, &peers).neighbourhood(own);
+        for number in 0..50_u32 {
+            let key = KBucketKey::new(number.to_be_bytes().to_vec());
+            let mut bits: Vec<u32> =
+                peers.iter().map(|peer| KBucketKey::from(*peer).distance(&key).ilog2().unwrap()).collect();
+            bits.sort_unstable();
+            assert!(bits[K_VALUE.get() - 1] <= reach, "a keeper is too far: {} of {reach}", bits[K_VALUE.get() - 1]);
+            let near = bits.iter().filter(|bits| **bits <= reach).count();
+            assert!(near < peers.len() / 4, "{near} of {} are near", peers.len());
         }
     }
 }

@@ -65,6 +65,11 @@ impl Gathering {
     }
 }
 
+/// Where a key lies among the nodes.
+fn target(key: RecordKey) -> KBucketKey<kad::RecordKey> {
+    KBucketKey::from(kad::RecordKey::from(key.to_bytes()))
+}
+
 impl Node {
     pub(super) fn look_up(&mut self, key: RecordKey, reply: Reply<Lookup>) {
         if let Some(busy) = self.is_busy() {
@@ -110,7 +115,16 @@ impl Node {
                 return;
             }
         }
-        if gathering.agreed.len() >= self.limits.agree
+        if gathering.agreed.len() < self.limits.agree {
+            return;
+        }
+        // Those on the way to the key have nothing to keep under it: who of them answers may well lie.
+        let target = target(gathering.key);
+        let agreed = gathering.agreed.clone();
+        let own = *self.swarm.local_peer_id();
+        let reach = self.swarm.behaviour_mut().kad.neighbourhood(own);
+        let near = |peer: &PeerId| KBucketKey::from(*peer).distance(&target).ilog2().is_none_or(|bits| bits <= reach);
+        if agreed.iter().filter(|peer| near(peer)).count() >= self.limits.agree
             && let Some(mut query) = self.kad().query_mut(&id)
         {
             query.finish();
@@ -139,7 +153,7 @@ impl Node {
             {
                 tracing::debug!(%refusal, "this node's older copy stays");
             }
-            let target = KBucketKey::from(kad::RecordKey::from(key.to_bytes()));
+            let target = target(key);
             let distance = |peer: &PeerId| KBucketKey::from(*peer).distance(&target);
             let farthest = agreed.iter().map(distance).max();
             let newcomers = lacking.filter(|peer| Some(distance(peer)) < farthest);

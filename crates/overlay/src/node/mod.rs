@@ -339,7 +339,6 @@ impl Node {
                 (query.heard, query.heard_at) = (heard, now);
             }
             let wait = match &query.purpose {
-                Purpose::Lookup(gathering) if gathering.has_answer() => one_more,
                 // Until nearly all have it, whoever reads at once may meet those who still hold the one before.
                 Purpose::Storing(put) if running.stats().num_successes() as usize * 10 >= put.asked() * 9 => grace,
                 Purpose::Storing(_) => stall,

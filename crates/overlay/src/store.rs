@@ -30,7 +30,7 @@ pub(crate) struct Store {
     keeps: bool,
     disk: Option<Disk>,
     watches: HashMap<RecordKey, Vec<mpsc::Sender<Vec<u8>>>>,
-    /// The peer whose message is being handled; set by [`Guard`](crate::behaviour::Guard).
+    /// The peer whose message is being handled; set by [`Guard`](crate::guard::Guard).
     source: Option<PeerId>,
     pace: Pace,
     refused: u64,

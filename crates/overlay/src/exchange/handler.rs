@@ -17,8 +17,6 @@ use std::task::{Context, Poll};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 
-static ALL: [Protocol; 7] = Protocol::ALL;
-
 /// What the behaviour is told.
 #[derive(Debug)]
 pub(crate) enum Told {
@@ -41,13 +39,13 @@ pub(crate) struct Handler {
     told: VecDeque<Told>,
     running: FuturesUnordered<BoxFuture<'static, Step>>,
     /// Streams under way of each protocol, of both sides together.
-    open: [usize; ALL.len()],
+    open: [usize; Protocol::ALL.len()],
 }
 
 impl Handler {
     pub(super) fn new(questions: Vec<Question>) -> Self {
         let (told, running) = (VecDeque::new(), FuturesUnordered::new());
-        Self { to_ask: questions.into(), told, running, open: [0; ALL.len()] }
+        Self { to_ask: questions.into(), told, running, open: [0; Protocol::ALL.len()] }
     }
 
     /// Takes one of the streams of a protocol, if one is left.
@@ -141,7 +139,7 @@ impl ConnectionHandler for Handler {
     type OutboundOpenInfo = Question;
 
     fn listen_protocol(&self) -> SubstreamProtocol<Names> {
-        SubstreamProtocol::new(Names(&ALL), ())
+        SubstreamProtocol::new(Names(&Protocol::ALL), ())
     }
 
     fn on_behaviour_event(&mut self, question: Question) {
@@ -168,7 +166,7 @@ impl ConnectionHandler for Handler {
         match self.to_ask.pop_front() {
             Some(question) => {
                 let index = question.protocol.index();
-                let protocol = SubstreamProtocol::new(Names(&ALL[index..=index]), question);
+                let protocol = SubstreamProtocol::new(Names(&Protocol::ALL[index..=index]), question);
                 Poll::Ready(ConnectionHandlerEvent::OutboundSubstreamRequest { protocol })
             }
             None => Poll::Pending,

@@ -108,7 +108,7 @@ struct Query {
     heard_at: Instant,
     /// How often it has been made before.
     tries: u8,
-    /// Ended because it took long and had found nothing.
+    /// Ended because it took long and had found nothing that is sure.
     cut: bool,
 }
 

@@ -6,7 +6,7 @@ use crate::config::{Config, Permissions};
 use crate::host::Host;
 use crate::network::scripted::Scripted;
 use crate::network::testing::{coin, mine_block, mine_headers, spend};
-use crate::wire::{DecodeError, Inv, InvKind, MAX_PAYLOAD, Message, MessageType, Reader, Received, Writer};
+use crate::wire::{DecodeError, Inv, InvKind, KNOWN, MAX_PAYLOAD, Message, MessageType, Reader, Received, Writer};
 use crate::{ConnectionKind, PeerId, Time, TxId};
 use bitcoin::block::Header;
 use bitcoin::consensus::encode::serialize;
@@ -19,46 +19,16 @@ const MAX_STEPS: usize = 60;
 /// Peers of one run.
 const MAX_PEERS: u64 = 40;
 
-/// The types of messages that a peer may send, known and unknown.
-pub(crate) const TYPES: [&str; 37] = [
-    "version",
-    "verack",
-    "addr",
-    "addrv2",
-    "sendaddrv2",
-    "inv",
-    "getdata",
-    "merkleblock",
-    "getblocks",
-    "getheaders",
-    "tx",
-    "headers",
-    "block",
-    "getaddr",
-    "mempool",
-    "ping",
-    "pong",
-    "notfound",
-    "filterload",
-    "filteradd",
-    "filterclear",
-    "sendheaders",
-    "feefilter",
-    "sendcmpct",
-    "cmpctblock",
-    "getblocktxn",
-    "blocktxn",
-    "getcfilters",
-    "cfilter",
-    "getcfheaders",
-    "cfheaders",
-    "getcfcheckpt",
-    "cfcheckpt",
-    "wtxidrelay",
-    "sendtxrcncl",
-    "alert",
-    "x",
-];
+/// The types of messages that a peer may send: all known ones, and one that is not.
+pub(crate) const TYPES: [&str; KNOWN.len() + 1] = {
+    let mut types = ["x"; KNOWN.len() + 1];
+    let mut at = 0;
+    while at < KNOWN.len() {
+        types[at] = KNOWN[at];
+        at += 1;
+    }
+    types
+};
 
 /// Steps: which peer, what it does (a message of a type with a payload as it is, or one that is made to fit the node's
 /// chain), and its payload with the length in front.

@@ -87,7 +87,7 @@ impl fmt::Debug for MessageType {
 }
 
 /// All types that Core knows (`ALL_NET_MESSAGE_TYPES`).
-const KNOWN: [&str; 36] = [
+pub(crate) const KNOWN: [&str; 36] = [
     "version",
     "verack",
     "addr",

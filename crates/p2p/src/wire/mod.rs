@@ -11,6 +11,8 @@ mod transport;
 mod v1;
 mod v2;
 
+#[cfg(any(test, feature = "testing"))]
+pub(crate) use message::KNOWN;
 pub use message::{Message, MessageType};
 pub use transport::{Received, Transport, TransportInfo, TransportKind, Unsent};
 

@@ -1,9 +1,16 @@
 //! Nodes that nobody reaches directly, and the relays between. Each test asserts the path that was taken.
 
 use crate::common::{MINUTE, address, listening, mail, now, peer, start, until};
-use pumasi_overlay::{Address, Limits, Mode, Overlay, OverlayConfig, Path, Serving};
+use pumasi_overlay::{Address, Limits, Mode, Overlay, OverlayConfig, Path, Serving, Status};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+
+/// Where a node is told to be over a relay. The address comes a moment after the slot.
+async fn circuit(hidden: &Overlay) -> Address {
+    let over_relay = |status: &Status| status.reach.addresses.iter().find(|at| at.relay().is_some()).cloned();
+    until(hidden, "telling where it is over a relay", |status| over_relay(status).is_some()).await;
+    over_relay(&hidden.status().await.unwrap()).unwrap()
+}
 
 /// A server that relays, in memory or on loopback.
 async fn relay(seed: u8, listen: Option<&str>, limits: Limits) -> Overlay {
@@ -50,10 +57,11 @@ async fn goes_over_the_relay(relay: Overlay) {
         |status| matches!(&status.reach.serving, Serving::Unreachable { by, .. } if *by == relay.node_id()),
     )
     .await;
-    let status = hidden.status().await.unwrap();
-    let circuit = status.reach.addresses.into_iter().find(|at| at.relay() == Some(relay.node_id())).unwrap();
+    let circuit = circuit(&hidden).await;
+    assert_eq!(circuit.relay(), Some(relay.node_id()));
     assert_eq!(circuit.node(), Some(hidden.node_id()));
-    assert_eq!(status.reach.reserved[0].bytes, Some(Limits::default().relay_circuit_bytes));
+    let reserved = hidden.status().await.unwrap().reach.reserved;
+    assert_eq!(reserved[0].bytes, Some(Limits::default().relay_circuit_bytes));
     let before = relay.status().await.unwrap().reach.relay;
     assert_eq!((before.reservations, before.circuits), (1, 0));
     assert!(before.bytes < 64, "a reservation, and nothing carried: {before:?}");
@@ -101,8 +109,7 @@ async fn a_circuit_becomes_a_direct_connection_where_one_can_be_had() {
     let limits = Limits { measure: Duration::from_secs(3_600), reserve_after: Duration::ZERO, ..Limits::default() };
     let hidden = start(OverlayConfig { mode: Mode::Auto, limits, ..peer(2, &[at]) }).await;
     until(&hidden, "holding a slot", |status| !status.reach.reserved.is_empty()).await;
-    let told = hidden.status().await.unwrap().reach.addresses;
-    let circuit = told.into_iter().find(|at| at.relay().is_some()).unwrap();
+    let circuit = circuit(&hidden).await;
 
     let caller = Overlay::start(OverlayConfig::client([3; 32], vec![circuit])).await.unwrap();
 
@@ -164,8 +171,7 @@ async fn a_circuit_ends_at_its_limit_of_bytes() {
     let hidden = start(hidden(2, &[listening(&relay, "tcp").await])).await;
     until(&hidden, "holding a slot", |status| status.reach.reserved.len() == 1).await;
     assert_eq!(hidden.status().await.unwrap().reach.reserved[0].bytes, Some(4_096));
-    let told = hidden.status().await.unwrap().reach.addresses;
-    let circuit = told.into_iter().find(|at| at.relay().is_some()).unwrap();
+    let circuit = circuit(&hidden).await;
     // What the two say while they get to know each other is more than that.
     let caller = Overlay::start(OverlayConfig::client([3; 32], vec![circuit])).await.unwrap();
 

@@ -117,10 +117,13 @@ impl Agent {
         let everyone = wallet.contacts().await?;
         let people = People::new(everyone, wallet.liars().await?.into_keys());
         let chats = Chats::default();
+        let ice = Ice::new(&wallet, &options.net, &records)?;
+        #[cfg(not(target_arch = "wasm32"))]
+        let hides = ice.hides();
         let shared = Shared {
             records: records.clone(),
             #[cfg(not(target_arch = "wasm32"))]
-            streams: Some(Streams::new(network.overlay().clone())),
+            streams: (!hides).then(|| Streams::new(network.overlay().clone())),
             #[cfg(target_arch = "wasm32")]
             streams: None,
             client: options.net.client()?,
@@ -130,7 +133,7 @@ impl Agent {
             keys: wallet.keys().clone(),
             desk_keys: Arc::new(wallet.desk_keys()),
             profile: wallet.profile().clone(),
-            ice: Ice::new(&wallet, &options.net, &records)?,
+            ice,
             inputs: inputs.clone(),
             events: events.clone(),
             wanted: wanted.clone(),
@@ -139,12 +142,18 @@ impl Agent {
         let publisher = pumasi_rt::spawn(publish(records.clone(), wallet.profile().clone()));
         let (did, keys) = (wallet.did(), wallet.keys().clone());
         #[cfg(not(target_arch = "wasm32"))]
+        let told = options.presence.or(wallet.config().presence).unwrap_or_default();
+        #[cfg(not(target_arch = "wasm32"))]
+        if hides && told != Visibility::Off && options.entry == Entry::Server {
+            tracing::warn!("no presence is told, since `relay-only` is set");
+        }
+        #[cfg(not(target_arch = "wasm32"))]
         let announcer = Announcer {
             overlay: network.overlay().clone(),
             records: records.clone(),
             keys: keys.clone(),
             people: people.clone(),
-            visibility: options.presence.or(wallet.config().presence).unwrap_or_default(),
+            visibility: if hides { Visibility::Off } else { told },
             loopback: options.net.loopback,
             announced: watch::Sender::new(false),
         };
@@ -174,8 +183,11 @@ impl Agent {
         #[cfg(not(target_arch = "wasm32"))]
         if options.entry == Entry::Server {
             agent.porch.gate = options.strangers.map(|rules| Arc::new(Gate::new(rules)));
-            let doorbell = Doorbell { road: Road::Stream, ..agent.doorbell_with(agent.porch.gate.clone()) };
-            agent.porch.streams = Some(serve(agent.network.overlay(), doorbell).await?);
+            // Whoever may bring an offer to each node it finds would learn which of them is ours.
+            if !hides {
+                let doorbell = Doorbell { road: Road::Stream, ..agent.doorbell_with(agent.porch.gate.clone()) };
+                agent.porch.streams = Some(serve(agent.network.overlay(), doorbell).await?);
+            }
             let (stop, stopped) = oneshot::channel();
             agent.porch.announced = Some(announcer.announced.subscribe());
             agent.porch.announcer = Some((stop, pumasi_rt::spawn(announcer.run(stopped))));

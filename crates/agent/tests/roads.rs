@@ -4,8 +4,8 @@
 
 mod common;
 
-use common::{PATIENCE, bootstrap, krw, lie_of, pair, person, start, wait_for};
-use pumasi_agent::home::Visibility;
+use common::{PATIENCE, bootstrap, krw, lie_of, pair, person, person_with, start, wait_for};
+use pumasi_agent::home::{Config, IceServers, TurnEntry, Visibility};
 use pumasi_agent::net::{Entry, NetOptions, Strangers, Token};
 use pumasi_agent::{Agent, Change, Event, Options, Outrun, Road, RoadClosed, Unreached, Wallet};
 use pumasi_http::tokens::{RANDOM, TokenFile, Tokens};
@@ -15,7 +15,9 @@ use pumasi_rtc::{IceConfig, Observer};
 use pumasi_signaling::{Content, Nonce, Sdp, Signal};
 use pumasi_tls::{Running, Server};
 use pumasi_transfer::{Order, Policy};
+use pumasi_turn::{Issuer, Limits, Turn, TurnConfig};
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,12 +41,22 @@ async fn listen(wallet: Wallet, net: &NetOptions, presence: Visibility, stranger
     Agent::start(wallet, Options { presence: Some(presence), strangers, ..options }).await.unwrap()
 }
 
-async fn open(mut wallet: Wallet, net: &NetOptions, strangers: Option<Strangers>, tokens: Option<Tokens>) -> Shop {
+/// The endpoint alone: nobody is told where the node is.
+async fn open(wallet: Wallet, net: &NetOptions, strangers: Option<Strangers>, tokens: Option<Tokens>) -> Shop {
+    open_to(wallet, net, Visibility::Off, strangers, tokens).await
+}
+
+async fn open_to(
+    mut wallet: Wallet,
+    net: &NetOptions,
+    presence: Visibility,
+    strangers: Option<Strangers>,
+    tokens: Option<Tokens>,
+) -> Shop {
     let server = Server::bind(pumasi_tls::Options::new("127.0.0.1:0".parse().unwrap())).await.unwrap();
     wallet.set_services(vec![service(format!("http://{}", server.address()))]).await.unwrap();
     let did = wallet.did();
-    // The endpoint alone: nobody is told where the node is.
-    let mut agent = listen(wallet, net, Visibility::Off, None).await;
+    let mut agent = listen(wallet, net, presence, None).await;
     let config = SignalingConfig { tokens, ..SignalingConfig::default() };
     let endpoint = server.serve(signaling_router(Arc::new(agent.doorbell(strangers)), config));
     assert!(agent.published(PATIENCE).await);
@@ -127,6 +139,58 @@ async fn an_endpoint_that_does_not_answer_is_told_and_the_mailbox_is_used() {
     let (change, road, closed) = pay(&alice, did, 12_000).await;
     assert_eq!(change, Change::Accepted { owed: "12000".into() });
     assert_eq!((road, closed), (Road::Mailbox, vec![RoadClosed::Silent]));
+}
+
+/// Whoever asks an endpoint or dials a node shows its address there, whatever the link does afterwards.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_uses_relays_only_calls_by_the_mailbox_alone_and_tells_nobody_where_they_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_bootstrap, net) = bootstrap(folder.path()).await;
+    let loopback: IpAddr = [127, 0, 0, 1].into();
+    let turn = TurnConfig {
+        listen: (loopback, 0).into(),
+        relay: loopback,
+        external: loopback,
+        realm: "pumasi".into(),
+        private_peers: true,
+        limits: Limits::default(),
+    };
+    let issuer = Issuer::new(&[7; 32]);
+    let turn = Turn::bind(turn, issuer.clone()).await.unwrap().serve();
+    let pass = issuer.issue("alice", pumasi_agent::now().0 / 1_000 + 3_600);
+    let url = format!("turn:{}?transport=udp", turn.address());
+    let entry = TurnEntry { url, username: pass.username, credential: pass.password.to_string() };
+    let ice = IceServers { turn: vec![entry], relay_only: true, ..IceServers::default() };
+    let hidden = person_with(folder.path(), "alice", Config { ice, ..Config::default() }).await;
+    let bob = person(folder.path(), "bob").await;
+    pair(&net, &hidden, &bob, krw(100_000)).await;
+    let alice_did = hidden.did();
+    // All three roads to the shop are there.
+    let mut shop = open_to(bob, &net, Visibility::Public, None, None).await;
+    assert!(shop.agent.announced(PATIENCE).await);
+
+    let mut alice = listen(hidden, &net, Visibility::Public, None).await;
+    assert!(alice.announced(PATIENCE).await, "there is nothing to tell");
+    let mut events = alice.events();
+    let paid = alice.pay(Order::new(shop.did, krw(12_000), "점심")).await.unwrap();
+    let mut seen = alice.events();
+    let steps = async {
+        let mut roads = Vec::new();
+        loop {
+            match events.recv().await.unwrap() {
+                Event::Step { road, .. } => roads.extend(road),
+                Event::Connected { road, path, .. } => return (roads, road, path),
+                other => println!("{other:?}"),
+            }
+        }
+    };
+    let (roads, road, path) = tokio::time::timeout(PATIENCE, steps).await.expect("the link comes in time");
+    assert!(roads.iter().all(|road| *road == Road::Mailbox), "{roads:?}");
+    assert!(road == Road::Mailbox && path.relayed, "{road:?} {path:?}");
+    let change = wait_for(&mut seen, paid, Change::is_final).await;
+    assert_eq!(change, Change::Accepted { owed: "12000".into() });
+    assert!(turn.stats().relayed_bytes > 0);
+    assert!(shop.agent.whereabouts(&alice_did).await.is_none(), "it was to tell everybody, but for the relays");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -37,8 +37,8 @@ fn main() {
             at_once: 8,
             lying: 10,
             silent: 30,
-            // A fifth of a second for each peer: a machine that holds them all has no time for more.
-            hour: Duration::from_secs((peers as u64 / 5).max(60)),
+            // Half a second for each peer: a machine that holds them all has no time for more.
+            hour: Duration::from_secs((peers as u64 / 2).max(60)),
             steps: 10,
         };
         let report = runtime.block_on(run(this.clone(), |line| println!("{peers}: {line}")));
@@ -62,8 +62,8 @@ fn main() {
 fn summary(plan: &Plan, rows: &[Row], usages: &[Usage]) -> String {
     let mut text = format!(
         "# The simulated network\n\nBy `cargo bench -p pumasi-overlay --bench network`, seed {}; the plot: [network.svg](network.svg).\n\
-         {} people, {} lookups in each phase, {} at a time; half of the live nodes replaced in an hour that takes 60 s, or a fifth \
-         of a second for each peer where that is more, in {} steps, every other one of them without a word.\n\n{}\n",
+         {} people, {} lookups in each phase, {} at a time; half of the live nodes replaced in an hour that takes 60 s, or half \
+         a second for each peer where that is more, in {} steps, every other one of them without a word.\n\n{}\n",
         plan.seed,
         plan.people,
         plan.lookups,

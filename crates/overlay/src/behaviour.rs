@@ -89,7 +89,7 @@ impl Behaviour {
             limits: connection_limits::Behaviour::new(connections),
             kad: Guard::new(kademlia(id, store, mode, limits), private_addresses),
             identify: identify::Behaviour::new(identify),
-            ping: ping::Behaviour::default(),
+            ping: ping::Behaviour::new(ping::Config::new().with_interval(limits.ping)),
             circuits,
             relay: (config.relay && listens).then(|| relay::Behaviour::new(id, relay_config(limits))).into(),
             punch: Filtered::new(dcutr::Behaviour::new(id), private_addresses),

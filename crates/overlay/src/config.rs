@@ -142,6 +142,8 @@ pub struct Limits {
     pub connections_per_peer: u32,
     /// A connection without a request for this long is closed.
     pub idle: Duration,
+    /// How often a connection is tried out, to notice that the other end is gone.
+    pub ping: Duration,
     /// How often a joined node looks its own id up again, to know who came near. Where it is shorter than `idle`, the
     /// connections with the nearest nodes last.
     pub refresh: Duration,
@@ -205,6 +207,7 @@ impl Default for Limits {
             outbound_connections: 256,
             connections_per_peer: 4,
             idle: Duration::from_secs(10 * 60),
+            ping: Duration::from_secs(15),
             refresh: Duration::from_secs(5 * 60),
             requests_per_peer: 256,
             requests: 256,

@@ -1,5 +1,6 @@
 //! Kademlia as this program needs it, around libp2p's.
 
+use crate::RecordKey;
 use crate::address::{is_dialable, is_public};
 use crate::node::Tellers;
 use crate::patience::Patience;
@@ -8,14 +9,15 @@ use crate::trail::Trails;
 use libp2p::core::Endpoint;
 use libp2p::core::transport::PortUse;
 use libp2p::kad::store::RecordStore as _;
-use libp2p::kad::{self, ConnectionType, K_VALUE, KBucketDistance, KBucketKey, KadPeer, NodeStatus, QueryInfo};
+use libp2p::kad::{self, ConnectionType, K_VALUE, KBucketDistance, KBucketKey, KadPeer, NodeStatus, QueryInfo, Record};
+use libp2p::swarm::behaviour::ConnectionClosed;
 use libp2p::swarm::{
     ConnectionDenied, ConnectionId, DialError, DialFailure, FromSwarm, NetworkBehaviour, NotifyHandler, THandler,
     THandlerInEvent, THandlerOutEvent, ToSwarm,
 };
 use libp2p::{Multiaddr, PeerId};
 use std::borrow::Cow;
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -27,6 +29,7 @@ pub(crate) struct Guard {
     pub(crate) inner: kad::Behaviour<Store>,
     pub(crate) trails: Trails,
     patience: Patience,
+    connected: HashSet<PeerId>,
     private_addresses: bool,
     /// Who told of whom.
     pub(crate) tellers: Tellers,
@@ -44,6 +47,7 @@ impl Guard {
             inner,
             trails: Trails::default(),
             patience: Patience::default(),
+            connected: HashSet::new(),
             private_addresses,
             tellers: Tellers::default(),
             answers: VecDeque::new(),
@@ -65,17 +69,23 @@ impl Guard {
     pub(crate) fn give_up(&mut self, now: Instant) {
         for peer in self.patience.overdue(now) {
             tracing::debug!(%peer, "no answer yet; going on without it");
-            // What libp2p-kad does with a dial that ended: it marks the peer as failed in all its queries, no more.
-            let failure = DialFailure {
-                peer_id: Some(peer),
-                error: &DialError::Aborted,
-                connection_id: ConnectionId::new_unchecked(0),
-            };
-            self.inner.on_swarm_event(FromSwarm::DialFailure(failure));
+            self.trails.given_up(&peer);
+            self.go_on_without(peer);
         }
     }
 
-    /// A put asks all its peers at once, so nobody waits for a slow one there.
+    fn go_on_without(&mut self, peer: PeerId) {
+        // What libp2p-kad does with a dial that ended: it marks the peer as failed in all its queries, no more.
+        let failure = DialFailure {
+            peer_id: Some(peer),
+            error: &DialError::Aborted,
+            connection_id: ConnectionId::new_unchecked(0),
+        };
+        self.inner.on_swarm_event(FromSwarm::DialFailure(failure));
+    }
+
+    /// A put asks all its peers at once, so nobody waits for a slow one there. A stranger of whom only those told who so far told of
+    /// silent ones is dialled all the same, for its tellers answer for what comes of it; no lookup waits for it.
     fn note_question(&mut self, event: &ToSwarm<kad::Event, ToHandler>) {
         let peer = match event {
             ToSwarm::Dial { opts } => opts.get_peer_id(),
@@ -86,16 +96,26 @@ impl Guard {
             } => Some(*peer_id),
             _ => None,
         };
-        if let Some(peer) = peer {
+        let Some(peer) = peer else { return };
+        let strange = matches!(event, ToSwarm::Dial { .. }) && !self.is_routable(&peer);
+        if strange && self.patience.others_answer() && self.trails.pass_over(&peer) {
+            self.go_on_without(peer);
+        } else {
             self.patience.begin(peer, Instant::now());
         }
+    }
+
+    fn is_routable(&mut self, peer: &PeerId) -> bool {
+        self.inner.kbucket(*peer).is_some_and(|bucket| bucket.iter().any(|entry| entry.node.key.preimage() == peer))
     }
 
     fn note_answer(&mut self, peer: PeerId, event: &FromHandler) {
         match event {
             FromHandler::FindNodeRes { closer_peers, query_id }
             | FromHandler::GetRecordRes { closer_peers, query_id, .. } => {
-                self.trails.told(query_id, peer, closer_peers.iter().map(|told| told.node_id));
+                self.trails.there(&peer);
+                let told = closer_peers.iter().map(|told| (told.node_id, self.connected.contains(&told.node_id)));
+                self.trails.told(query_id, peer, told);
                 closer_peers.iter().for_each(|told| self.tellers.note(peer, told.node_id));
                 self.patience.answered(&peer, Instant::now());
             }
@@ -147,15 +167,37 @@ impl Guard {
         distances.into_iter().max()
     }
 
-    /// How far from a key those who keep its record are at most, as a power of two: four times as far as the last of the twenty
-    /// nodes nearest to this one is from it, for ids lie evenly. Anybody, while fewer nodes are known.
-    pub(crate) fn neighbourhood(&mut self, own: PeerId) -> u32 {
+    /// How far from a key those who keep its record are: as far as the last of the twenty nodes nearest to this one is from it,
+    /// for ids lie evenly. It is less now and then, and still most of them are within. Were it more, liars between the keepers and
+    /// there would be the only ones who have the record. Anybody, while fewer nodes are known.
+    fn neighbourhood(&mut self) -> Option<KBucketDistance> {
+        let own = self.inner.store_mut().node();
         let known: usize = self.inner.kbuckets().map(|bucket| bucket.num_entries()).sum();
         let farthest = self.farthest_of_the_nearest(&KBucketKey::from(own), &own);
-        match farthest.and_then(|farthest| farthest.ilog2()) {
-            Some(bits) if known > K_VALUE.get() => bits + 2,
-            _ => u32::MAX,
+        farthest.filter(|_| known > K_VALUE.get())
+    }
+
+    /// How many of these nodes are among those who keep what lies at a key, as far as this node can tell.
+    pub(crate) fn near<T>(&mut self, key: &KBucketKey<T>, nodes: &[PeerId]) -> usize {
+        let reach = self.neighbourhood();
+        let near = |node: &&PeerId| reach.is_none_or(|reach| KBucketKey::from(**node).distance(key) <= reach);
+        nodes.iter().filter(near).count()
+    }
+
+    /// Whether this node is among those who keep what lies at a key.
+    pub(crate) fn keeps(&mut self, key: &[u8]) -> bool {
+        let own = self.inner.store_mut().node();
+        self.near(&KBucketKey::new(key.to_vec()), &[own]) == 1
+    }
+
+    /// What this node tells of a record. Its own it tells only where it keeps those of others too: else whoever asks every node
+    /// for a profile or a presence would learn which node is its owner's.
+    fn kept(&mut self, key: &kad::RecordKey) -> Option<Record> {
+        let parsed = RecordKey::from_bytes(key.as_ref())?;
+        if self.inner.store_mut().is_own_only(&parsed) && !self.keeps(key.as_ref()) {
+            return None;
         }
+        self.inner.store_mut().get(key).map(Cow::into_owned)
     }
 
     /// Answers who is near to a key, and what is kept under it. Gives back what libp2p-kad is to answer.
@@ -165,7 +207,7 @@ impl Guard {
                 ToHandler::FindNodeRes { closer_peers: self.nearest(&key, &peer), request_id }
             }
             FromHandler::GetRecord { key, request_id } => ToHandler::GetRecordRes {
-                record: self.inner.store_mut().get(&key).map(Cow::into_owned),
+                record: self.kept(&key),
                 closer_peers: self.nearest(key.as_ref(), &peer),
                 request_id,
             },
@@ -257,15 +299,34 @@ impl NetworkBehaviour for Guard {
         match &event {
             // Another dial is under way: nothing has ended.
             FromSwarm::DialFailure(DialFailure { error: DialError::DialPeerConditionFalse(_), .. }) => {}
-            FromSwarm::DialFailure(DialFailure { peer_id: Some(peer), .. }) => self.patience.failed(peer),
-            FromSwarm::ConnectionEstablished(established) => self.patience.connected(&established.peer_id),
+            FromSwarm::DialFailure(DialFailure { peer_id: Some(peer), error, .. }) => {
+                self.patience.failed(peer);
+                let gone = matches!(error, DialError::Transport(_) | DialError::WrongPeerId { .. });
+                if gone && !self.connected.contains(peer) {
+                    self.trails.given_up(peer);
+                }
+            }
+            FromSwarm::ConnectionEstablished(established) => {
+                self.connected.insert(established.peer_id);
+                self.patience.connected(&established.peer_id);
+                self.trails.there(&established.peer_id);
+            }
+            FromSwarm::ConnectionClosed(ConnectionClosed { peer_id, remaining_established: 0, .. }) => {
+                self.connected.remove(peer_id);
+            }
             _ => {}
         }
         self.inner.on_swarm_event(event);
     }
 
     fn on_connection_handler_event(&mut self, peer: PeerId, connection: ConnectionId, event: THandlerOutEvent<Self>) {
-        let Some(event) = self.answer(peer, connection, event) else { return };
+        let Some(mut event) = self.answer(peer, connection, event) else { return };
+        // Nobody has more to tell, and each of them is dialled.
+        if let FromHandler::FindNodeRes { closer_peers, .. } | FromHandler::GetRecordRes { closer_peers, .. } =
+            &mut event
+        {
+            closer_peers.truncate(K_VALUE.get());
+        }
         self.note_answer(peer, &event);
         // A received record reaches the store within this call, so the store can charge it to the true sender.
         self.inner.store_mut().set_source(Some(peer));
@@ -290,9 +351,14 @@ impl NetworkBehaviour for Guard {
 mod tests {
     use super::*;
     use crate::config::Limits;
+    use crate::table::Giver;
+    use crate::trail::Wants;
+    use pumasi_signaling::{MailboxRecord, Slot};
+    use pumasi_units::Timestamp;
 
     fn guard(own: PeerId, peers: &[PeerId]) -> Guard {
-        let store = Store::open(own, Limits::default(), true, None).unwrap();
+        let limits = Limits { puts_per_peer: u32::MAX, ..Limits::default() };
+        let store = Store::open(own, limits, true, None).unwrap();
         let mut guard = Guard::new(kad::Behaviour::new(own, store), true);
         for (number, peer) in peers.iter().enumerate() {
             let address = format!("/ip4/127.0.0.1/tcp/{}", 1_000 + number).parse().unwrap();
@@ -323,20 +389,70 @@ mod tests {
         }
     }
 
+    fn mail(number: u64) -> (RecordKey, Vec<u8>) {
+        let (slot, made) = (Slot::derive(&[7; 32], &number.to_be_bytes()), crate::store::now());
+        let expires = Timestamp(made.0 + 600_000);
+        (RecordKey::mailbox(slot.record_key()), MailboxRecord::seal(&slot, made, expires, &[1; 32], b"sealed").unwrap())
+    }
+
+    #[test]
+    fn an_own_record_is_told_by_a_node_that_would_keep_it_and_by_no_other() {
+        let (own, peers) = (PeerId::random(), random(2_000));
+        for (known, giver) in [(5, Giver::Own), (2_000, Giver::Own), (2_000, Giver::Peer(peers[0]))] {
+            let mut guard = guard(own, &peers[..known]);
+            let mut told = 0;
+            for number in 0..512 {
+                let (key, value) = mail(number);
+                guard.inner.store_mut().admit(key, value.clone(), giver).unwrap();
+                let wire = kad::RecordKey::from(key.to_bytes());
+                let keeps = guard.keeps(wire.as_ref());
+                let record = guard.kept(&wire);
+                assert_eq!(record.is_some(), keeps || giver != Giver::Own, "{number} of {known}");
+                assert!(record.is_none_or(|record| record.value == value && record.publisher.is_none()));
+                told += usize::from(keeps);
+                // Once a peer has given it too, it counts on this node to keep it.
+                guard.inner.store_mut().admit(key, value, Giver::Peer(peers[1])).unwrap();
+                assert!(guard.kept(&wire).is_some());
+            }
+            assert!(if known < K_VALUE.get() { told == 512 } else { told < 64 }, "{told} with {known}");
+        }
+    }
+
+    #[test]
+    fn a_stranger_is_passed_over_for_lookups_alone_and_not_without_end() {
+        let (mut guard, [liar, one]) = (guard(PeerId::random(), &random(5)), [PeerId::random(), PeerId::random()]);
+        let key = kad::RecordKey::from(mail(1).0.to_bytes());
+        let (lookup, put) = (guard.inner.get_record(key), guard.inner.get_closest_peers(one));
+        let mirage = random(60);
+        guard.trails.follow(lookup, Wants::Record);
+        guard.trails.told(&lookup, liar, mirage.iter().map(|peer| (*peer, false)));
+        mirage[..3].iter().for_each(|peer| guard.trails.given_up(peer));
+        assert!(guard.trails.pass_over(&mirage[3]));
+        assert!(!guard.trails.pass_over(&one), "nobody told of it");
+
+        guard.trails.follow_put(put, std::iter::once(mirage[4]));
+        assert!(!guard.trails.pass_over(&mirage[4]), "a record is to be given to it");
+        guard.trails.forget(&put);
+        let passed = mirage[4..].iter().filter(|peer| guard.trails.pass_over(peer)).count();
+        assert_eq!(passed, 39, "each is dialled where a liar says");
+    }
+
     #[test]
     fn those_who_keep_a_record_are_near_it_and_most_others_are_not() {
-        let (own, peers) = (PeerId::random(), random(2_000));
-        let few = guard(own, &peers[..20]).neighbourhood(own);
-        assert_eq!(few, u32::MAX, "in a small network everybody is near");
-        let reach = guard(own, &peers).neighbourhood(own);
-        for number in 0..50_u32 {
-            let key = KBucketKey::new(number.to_be_bytes().to_vec());
-            let mut bits: Vec<u32> =
-                peers.iter().map(|peer| KBucketKey::from(*peer).distance(&key).ilog2().unwrap()).collect();
-            bits.sort_unstable();
-            assert!(bits[K_VALUE.get() - 1] <= reach, "a keeper is too far: {} of {reach}", bits[K_VALUE.get() - 1]);
-            let near = bits.iter().filter(|bits| **bits <= reach).count();
-            assert!(near < peers.len() / 4, "{near} of {} are near", peers.len());
+        let peers = random(2_000);
+        let key = |number: u32| KBucketKey::new(number.to_be_bytes().to_vec());
+        let few = guard(PeerId::random(), &peers[..20]).near(&key(0), &peers);
+        assert_eq!(few, 2_000, "in a small network everybody is near");
+        let (mut keepers, mut others) = (0, 0);
+        for number in 0..100 {
+            let mut guard = guard(PeerId::random(), &peers);
+            let mut sorted = peers.clone();
+            sorted.sort_by_cached_key(|peer| KBucketKey::from(*peer).distance(&key(number)));
+            let (keep, rest) = sorted.split_at(K_VALUE.get());
+            keepers += guard.near(&key(number), keep);
+            others += guard.near(&key(number), rest);
         }
+        assert!((1_500..2_000).contains(&keepers), "of 20 at each of 100 keys {keepers} are near");
+        assert!(others < 1_000, "{others} that keep nothing are near");
     }
 }

@@ -42,7 +42,7 @@ impl Patience {
     /// A dial or a request begins. One that was given up lately, and has given no sign since, is not waited for again as long
     /// as others answer: else a lookup that begins anew would spend its time with the same that are not there.
     pub(crate) fn begin(&mut self, peer: PeerId, now: Instant) {
-        let others_answer = self.learnt.is_some() && self.doublings == 0;
+        let others_answer = self.others_answer();
         let room = self.waiting.len() < MAX_PEERS;
         match self.waiting.get_mut(&peer) {
             Some(wait) if !wait.given_up => {}
@@ -53,6 +53,11 @@ impl Patience {
             }
             None => {}
         }
+    }
+
+    /// Whether peers answer, so that it is the fault of those who do not.
+    pub(crate) fn others_answer(&self) -> bool {
+        self.learnt.is_some() && self.doublings == 0
     }
 
     /// A connection has opened: who was given up gets its time anew.

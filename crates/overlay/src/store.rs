@@ -100,11 +100,11 @@ impl Store {
     /// See [`Refusal`].
     pub(crate) fn admit(&mut self, key: RecordKey, value: Vec<u8>, giver: Giver) -> Result<(), Refusal> {
         let now = now();
-        if self.table.get(&key, now).is_some_and(|held| held.value == value) {
+        if self.table.again(&key, &value, giver, now) {
             return Ok(()); // checked when it came, so a repeated put costs no signature check
         }
         let valid = key.validate(&value, now)?;
-        let admitted = self.table.admit(Held { key, value: value.clone(), valid, giver }, now)?;
+        let admitted = self.table.admit(Held { key, value: value.clone(), valid, giver, given: false }, now)?;
         let Admitted::Stored { gone } = admitted else { return Ok(()) };
         for gone in gone {
             self.write(Change::Delete(gone));
@@ -160,6 +160,16 @@ impl Store {
 
     pub(crate) fn held(&self, key: &RecordKey) -> Option<(Valid, Vec<u8>)> {
         self.table.get(key, now()).map(|held| (held.valid, held.value.clone()))
+    }
+
+    /// Whose store it is.
+    pub(crate) fn node(&self) -> PeerId {
+        self.node
+    }
+
+    /// Whether what is kept under a key is there only because this node publishes it.
+    pub(crate) fn is_own_only(&self, key: &RecordKey) -> bool {
+        self.table.get(key, now()).is_some_and(|held| held.giver == Giver::Own && !held.given)
     }
 
     pub(crate) fn count(&self, space: Namespace) -> usize {
@@ -253,12 +263,12 @@ impl Store {
         }
     }
 
-    fn to_wire(&self, held: &Held, now: Timestamp) -> Record {
+    fn to_wire(held: &Held, now: Timestamp) -> Record {
         Record {
             key: held.key.to_bytes().into(),
             value: held.value.clone(),
-            // Who brought a record is nobody's business. Our own carry our id, by which libp2p tells them apart.
-            publisher: (held.giver == Giver::Own).then_some(self.node),
+            // Who brought a record is nobody's business.
+            publisher: None,
             expires: Some(wire_expiry(&held.valid, now)),
         }
     }
@@ -282,7 +292,7 @@ impl RecordStore for Store {
     fn get(&self, key: &WireKey) -> Option<Cow<'_, Record>> {
         let now = now();
         let held = self.table.get(&RecordKey::from_bytes(key.as_ref())?, now)?;
-        Some(Cow::Owned(self.to_wire(held, now)))
+        Some(Cow::Owned(Self::to_wire(held, now)))
     }
 
     fn put(&mut self, record: Record) -> StoreResult<()> {
@@ -306,7 +316,7 @@ impl RecordStore for Store {
             .table
             .iter()
             .filter(move |held| held.key.space().replicates() && held.giver != Giver::Own && held.valid.expires > now);
-        Box::new(live.map(move |held| Cow::Owned(self.to_wire(held, now))))
+        Box::new(live.map(move |held| Cow::Owned(Self::to_wire(held, now))))
     }
 
     /// Provider records are no part of this protocol.

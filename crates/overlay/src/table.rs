@@ -38,6 +38,8 @@ pub(crate) struct Held {
     pub(crate) value: Vec<u8>,
     pub(crate) valid: Valid,
     pub(crate) giver: Giver,
+    /// An own one that a peer has given as well: others count on this node to keep it.
+    pub(crate) given: bool,
 }
 
 /// What an admission changed.
@@ -83,6 +85,32 @@ impl Table {
     pub(crate) fn get(&self, key: &RecordKey, now: Timestamp) -> Option<&Held> {
         let held = self.shelves.get(&key.space())?.held.get(&self.distance(key))?;
         (held.valid.expires > now).then_some(held)
+    }
+
+    /// Whether these very bytes are held. Notes who gives them now.
+    pub(crate) fn again(&mut self, key: &RecordKey, value: &[u8], giver: Giver, now: Timestamp) -> bool {
+        let distance = self.distance(key);
+        let held = self.shelves.get_mut(&key.space()).and_then(|shelf| shelf.held.get_mut(&distance));
+        let Some(held) = held.filter(|held| held.value == value && held.valid.expires > now) else { return false };
+        match (held.giver, giver) {
+            (Giver::Own, Giver::Peer(_)) => held.given = true,
+            (Giver::Peer(peer), Giver::Own) => {
+                (held.giver, held.given) = (Giver::Own, true);
+                self.uncount(peer);
+            }
+            _ => {}
+        }
+        true
+    }
+
+    /// One record fewer is held from a peer.
+    fn uncount(&mut self, peer: PeerId) {
+        if let Some(count) = self.per_peer.get_mut(&peer) {
+            *count -= 1;
+            if *count == 0 {
+                self.per_peer.remove(&peer);
+            }
+        }
     }
 
     /// Every record, of which some may have expired.
@@ -180,13 +208,8 @@ impl Table {
         let shelf = self.shelves.get_mut(&space)?;
         let held = shelf.held.remove(at)?;
         shelf.by_expiry.remove(&(held.valid.expires, *at));
-        if let Giver::Peer(peer) = held.giver
-            && let Some(count) = self.per_peer.get_mut(&peer)
-        {
-            *count -= 1;
-            if *count == 0 {
-                self.per_peer.remove(&peer);
-            }
+        if let Giver::Peer(peer) = held.giver {
+            self.uncount(peer);
         }
         Some(held)
     }

@@ -226,14 +226,23 @@ impl SignedVouch {
     /// The [`VouchError`] that says what is wrong with it.
     pub fn verify(compact: &str, now: Timestamp) -> Result<Self, VouchError> {
         let signed = Self::read(compact)?;
-        let Vouch { created, expires, .. } = signed.vouch;
+        signed.stands(now)?;
+        Ok(signed)
+    }
+
+    /// Checks that it was made before now, but for the clock, and has not ended.
+    ///
+    /// # Errors
+    /// [`VouchError::Future`] and [`VouchError::Expired`].
+    pub fn stands(&self, now: Timestamp) -> Result<(), VouchError> {
+        let Vouch { created, expires, .. } = self.vouch;
         if created.since(now) > CLOCK_SKEW {
             return Err(VouchError::Future { created, now });
         }
         if expires <= now {
             return Err(VouchError::Expired { expires });
         }
-        Ok(signed)
+        Ok(())
     }
 
     /// Everything that does not depend on the time.

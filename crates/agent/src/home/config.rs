@@ -85,7 +85,8 @@ pub struct IceServers {
     pub stun: Vec<String>,
     /// Relays.
     pub turn: Vec<TurnEntry>,
-    /// Use the relays only, so that the other side never sees this machine's address.
+    /// Use the relays only, so that the other side of a payment never sees this machine's address. Offers go by the mailbox alone
+    /// then, both ways, and no presence is told. Messages, topics and contents go from node to node all the same, and say where.
     pub relay_only: bool,
     /// Offer the loopback addresses too; for two identities on one machine.
     pub loopback: bool,

@@ -24,6 +24,8 @@ const MAX_OFFERS: usize = 2;
 pub struct NetOptions {
     /// Bootstrap nodes, in place of those of the configuration.
     pub bootstrap: Vec<String>,
+    /// Where to listen, in place of the configuration. Nowhere, where it is empty: others reach this peer over relays then.
+    pub listen: Option<Vec<String>>,
     /// Offer loopback addresses too.
     pub loopback: bool,
     /// Find nodes on the local network, and be found there, while listening.
@@ -79,6 +81,11 @@ impl Ice {
         let offered = Offered { records: records.clone(), held: Mutex::default() };
         let asks = !wallet.config().ice.only_these;
         Ok(Self { configured: configured(wallet, options)?, offered: asks.then(|| Arc::new(offered)) })
+    }
+
+    /// Whether nobody who is called may learn this machine's address.
+    pub(crate) fn hides(&self) -> bool {
+        self.configured.policy == IcePolicy::RelayOnly
     }
 
     /// What counts now.

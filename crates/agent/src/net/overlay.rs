@@ -54,8 +54,12 @@ pub(crate) async fn enter_as(
             ..OverlayConfig::peer(seed, bootstrap)
         },
     };
-    if entry == Entry::Server && !config.listen.is_empty() {
-        overlay.listen = parse_all(&config.listen)?;
+    if entry == Entry::Server {
+        match &options.listen {
+            Some(listen) => overlay.listen = parse_all(listen)?,
+            None if !config.listen.is_empty() => overlay.listen = parse_all(&config.listen)?,
+            None => {}
+        }
     }
     overlay.known_peers = remembered;
     overlay.limits.own_records = OWN_RECORDS;

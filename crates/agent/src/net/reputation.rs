@@ -63,7 +63,10 @@ async fn ask(overlay: &Overlay, people: Vec<Did>, evidence: &mut Evidence, heard
         heard.liars.extend(listed.liars);
         for entry in listed.entries {
             match read(&place(&did), &entry) {
-                Ok(About::Vouch(vouch)) => evidence.vouches.push(*vouch),
+                Ok(About::Vouch(vouch)) => match vouch.stands(clock::now()) {
+                    Ok(()) => evidence.vouches.push(*vouch),
+                    Err(error) => tracing::debug!(%error, "a statement does not stand now"),
+                },
                 Ok(About::Lie { lie, .. }) => {
                     if let Ok(proven) = lie.verify(&NativeProvider).await {
                         evidence.lies.push(proven);

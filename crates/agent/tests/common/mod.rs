@@ -30,7 +30,11 @@ pub(crate) async fn bootstrap(folder: &Path) -> (Overlay, NetOptions) {
 }
 
 pub(crate) async fn person(folder: &Path, name: &str) -> Wallet {
-    let new = NewIdentity { name: Some(name.into()), config: Config::default(), ..NewIdentity::default() };
+    person_with(folder, name, Config::default()).await
+}
+
+pub(crate) async fn person_with(folder: &Path, name: &str, config: Config) -> Wallet {
+    let new = NewIdentity { name: Some(name.into()), config, ..NewIdentity::default() };
     Wallet::create(&folder.join(name), &Password::new(PASSWORD), new).await.unwrap()
 }
 

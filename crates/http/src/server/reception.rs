@@ -48,13 +48,14 @@ impl<O: Offers> Reception<O> {
         }
     }
 
-    /// Signature with audience and times, what it says, replay, pace of the DID, profile, room.
-    pub(crate) fn admit(&self, body: &OfferBody) -> Result<Admitted, Problem> {
+    /// Signature with audience and times, what it says, replay, pace of the DID, profile, room. `source` is who brings it, where
+    /// nobody else can pretend to be.
+    pub(crate) fn admit(&self, body: &OfferBody, source: Option<u64>) -> Result<Admitted, Problem> {
         let offer = self.verify(&body.offer, &body.did)?;
         if !matches!(offer.signal().content, Content::Offer { .. }) {
             return Err(malformed("offer: the signal says something else"));
         }
-        self.fresh(&offer)?;
+        self.fresh(&offer, source)?;
         self.dids.take(body.did, Instant::now()).map_err(|seconds| too_many("DID", seconds))?;
         let profile = match body.profile_bytes().map_err(|reason| malformed(&reason))? {
             None => None,
@@ -108,8 +109,8 @@ impl<O: Offers> Reception<O> {
         })
     }
 
-    fn fresh(&self, signed: &SignedSignal) -> Result<(), Problem> {
-        if self.replay.first(signed, now()) {
+    fn fresh(&self, signed: &SignedSignal, source: Option<u64>) -> Result<(), Problem> {
+        if self.replay.passes(signed, source, now()) {
             return Ok(());
         }
         let detail = "this signal was here before, or is too old to tell; sign a new one";
@@ -117,7 +118,7 @@ impl<O: Offers> Reception<O> {
     }
 
     fn trickled(&self, signed: &SignedSignal) -> Result<(), Problem> {
-        self.fresh(signed)?;
+        self.fresh(signed, None)?;
         self.trickle.take(signed.signal().from, Instant::now()).map_err(|seconds| too_many("DID", seconds))
     }
 }

@@ -156,7 +156,7 @@ async fn take_offer<O: Offers>(shared: Arc<Shared<O>>, request: Request) -> Resu
     let source = shared.admit(&head.extensions, &head.headers)?;
     let body = read(&head.headers, body).await?;
     let body = OfferBody::parse(&body).map_err(|reason| malformed(&reason)).map_err(failed)?;
-    let admitted = shared.reception.admit(&body).map_err(failed)?;
+    let admitted = shared.reception.admit(&body, None).map_err(failed)?;
     let call = body.callback.as_deref().and_then(|url| shared.caller.takes(url));
     if let Some(call) = call {
         tokio::spawn(async move {

@@ -7,7 +7,7 @@ use crate::Problem;
 use crate::stream::Request;
 use pumasi_identity::Did;
 use serde::Serialize;
-use std::hash::Hash;
+use std::hash::{BuildHasher as _, Hash, RandomState};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -15,6 +15,7 @@ use std::time::Instant;
 pub struct StreamDoor<O, S> {
     reception: Reception<O>,
     sources: Buckets<S>,
+    hash: RandomState,
 }
 
 /// What became of one request.
@@ -30,23 +31,25 @@ impl<O: Offers, S: Eq + Hash> StreamDoor<O, S> {
     /// The door of a payee.
     #[must_use]
     pub fn new(offers: Arc<O>, limits: &SignalingLimits) -> Self {
-        Self { reception: Reception::new(offers, limits), sources: Buckets::new(rate(limits.source), limits.keys) }
+        let sources = Buckets::new(rate(limits.source), limits.keys);
+        Self { reception: Reception::new(offers, limits), sources, hash: RandomState::new() }
     }
 
-    /// Takes one request and gives its answer, within the time that the limits give an answer.
+    /// Takes one request and gives its answer, within the time that the limits give an answer. A source that brings its offer once
+    /// more gets the answer once more: a stream can be lost with the circuit that it went over.
     pub async fn take(&self, source: S, request: &[u8]) -> Taken {
-        let mut offer_of = None;
+        let (mut offer_of, whose) = (None, self.hash.hash_one(&source));
         let taken = match self.sources.take(source, Instant::now()) {
-            Ok(()) => self.read(request, &mut offer_of).await,
+            Ok(()) => self.read(request, whose, &mut offer_of).await,
             Err(seconds) => Err(too_many("source", seconds)),
         };
         Taken { answer: taken.unwrap_or_else(|problem| to_json(&problem)), offer_of }
     }
 
-    async fn read(&self, request: &[u8], offer_of: &mut Option<Did>) -> Result<Vec<u8>, Problem> {
+    async fn read(&self, request: &[u8], source: u64, offer_of: &mut Option<Did>) -> Result<Vec<u8>, Problem> {
         match Request::parse(request).map_err(|reason| malformed(&reason))? {
             Request::Offer(body) => {
-                let admitted = self.reception.admit(&body)?;
+                let admitted = self.reception.admit(&body, Some(source))?;
                 *offer_of = Some(body.did);
                 Ok(to_json(&self.reception.answer(admitted, None).await?))
             }

@@ -34,8 +34,10 @@ async fn an_offer_is_answered_once_and_what_is_wrong_is_a_problem_with_its_statu
     assert_eq!(answer.signal().from, did);
     assert!(matches!(answer.signal().content, Content::Answer { offer: about, .. } if about == offer.id()));
 
-    let again = read_answer(&offer, &door.take("node", &request).await.answer, now());
-    assert_eq!(refused(again), "replayed");
+    let again = read_answer(&offer, &door.take("node", &request).await.answer, now()).unwrap();
+    assert_eq!(again.signal().to, payer.did(), "the answer was lost, perhaps");
+    let another = read_answer(&offer, &door.take("another", &request).await.answer, now());
+    assert_eq!(refused(another), "replayed");
     let for_another = payer.offer(payer.did()).await;
     let taken = door.take("node", &offer_request(&for_another, None)).await;
     assert_eq!(taken.offer_of, None, "it says nothing of whoever brings it");

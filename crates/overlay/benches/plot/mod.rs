@@ -37,10 +37,17 @@ pub(crate) fn svg(rows: &[Row]) -> String {
     )
 }
 
+/// The next of 1, 2, 2.5, 5 and their multiples of ten.
+fn round_step(step: f64) -> f64 {
+    let ten = 10.0_f64.powf(step.log10().floor());
+    [1.0, 2.0, 2.5, 5.0].into_iter().map(|digit| digit * ten).find(|rounded| *rounded >= step).unwrap_or(10.0 * ten)
+}
+
 fn panel(left: f64, title: &str, lines: &[Line<'_>]) -> String {
     let points = || lines.iter().flat_map(|(_, _, points)| points);
     let (least, most) = points().fold((f64::MAX, 1.0_f64), |(least, most), (x, _)| (least.min(*x), most.max(*x)));
-    let top = points().fold(1.0_f64, |top, (_, y)| top.max(*y)) * 1.25;
+    let step = round_step(points().fold(1.0_f64, |top, (_, y)| top.max(*y)) * 1.25 / 4.0);
+    let top = 4.0 * step;
     let x = |peers: f64| {
         let share = (peers.ln() - least.ln()) / (most.ln() - least.ln()).max(f64::EPSILON);
         left + MARGIN + share * (WIDTH - 2.0 * MARGIN)
@@ -55,11 +62,10 @@ fn panel(left: f64, title: &str, lines: &[Line<'_>]) -> String {
         left + MARGIN,
         floor + 32.0,
     );
-    for step in 0..=4 {
-        let value = top * f64::from(step) / 4.0;
-        let label = if top < 20.0 { format!("{value:.1}") } else { format!("{value:.0}") };
-        let _ =
-            writeln!(text, "<text x=\"{}\" y=\"{}\" text-anchor=\"end\">{label}</text>", left + MARGIN - 4.0, y(value));
+    for number in 0..=4 {
+        let value = step * f64::from(number);
+        let (at, y) = (left + MARGIN - 4.0, y(value) + 4.0);
+        let _ = writeln!(text, "<text x=\"{at}\" y=\"{y}\" text-anchor=\"end\">{value}</text>");
     }
     for (at, (name, colour, points)) in lines.iter().enumerate() {
         let places: Vec<String> =

@@ -1,7 +1,7 @@
 //! The requests and answers of one connection.
 
 use super::wire::{read_prefixed, write_prefixed};
-use super::{AskId, Protocol, Question, Unanswered};
+use super::{AskId, Protocol, Question, Spoken, Unanswered};
 use futures::future::{BoxFuture, Ready, ready};
 use futures::stream::FuturesUnordered;
 use futures::{AsyncWriteExt as _, FutureExt as _, StreamExt as _};
@@ -11,8 +11,6 @@ use libp2p::swarm::{ConnectionHandler, ConnectionHandlerEvent, Stream, StreamUpg
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::io;
-use std::iter::Copied;
-use std::slice::Iter;
 use std::task::{Context, Poll};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
@@ -40,12 +38,13 @@ pub(crate) struct Handler {
     running: FuturesUnordered<BoxFuture<'static, Step>>,
     /// Streams under way of each protocol, of both sides together.
     open: [usize; Protocol::ALL.len()],
+    spoken: Spoken,
 }
 
 impl Handler {
-    pub(super) fn new(questions: Vec<Question>) -> Self {
+    pub(super) fn new(questions: Vec<Question>, spoken: Spoken) -> Self {
         let (told, running) = (VecDeque::new(), FuturesUnordered::new());
-        Self { to_ask: questions.into(), told, running, open: [0; Protocol::ALL.len()] }
+        Self { to_ask: questions.into(), told, running, open: [0; Protocol::ALL.len()], spoken }
     }
 
     /// Takes one of the streams of a protocol, if one is left.
@@ -139,7 +138,7 @@ impl ConnectionHandler for Handler {
     type OutboundOpenInfo = Question;
 
     fn listen_protocol(&self) -> SubstreamProtocol<Names> {
-        SubstreamProtocol::new(Names(&Protocol::ALL), ())
+        SubstreamProtocol::new(self.spoken.names(), ())
     }
 
     fn on_behaviour_event(&mut self, question: Question) {
@@ -165,8 +164,7 @@ impl ConnectionHandler for Handler {
         }
         match self.to_ask.pop_front() {
             Some(question) => {
-                let index = question.protocol.index();
-                let protocol = SubstreamProtocol::new(Names(&Protocol::ALL[index..=index]), question);
+                let protocol = SubstreamProtocol::new(Names::one(question.protocol), question);
                 Poll::Ready(ConnectionHandlerEvent::OutboundSubstreamRequest { protocol })
             }
             None => Poll::Pending,
@@ -197,16 +195,32 @@ impl ConnectionHandler for Handler {
     }
 }
 
-/// Protocols of which one is to be spoken over a stream.
+/// Protocols of which one is to be spoken over a stream: a bit for each.
 #[derive(Debug, Clone)]
-pub(crate) struct Names(&'static [Protocol]);
+pub(crate) struct Names(pub(super) u8);
+
+impl Names {
+    pub(super) fn one(protocol: Protocol) -> Self {
+        Self(1 << protocol.index())
+    }
+}
 
 impl UpgradeInfo for Names {
     type Info = Protocol;
-    type InfoIter = Copied<Iter<'static, Protocol>>;
+    type InfoIter = Self;
 
-    fn protocol_info(&self) -> Self::InfoIter {
-        self.0.iter().copied()
+    fn protocol_info(&self) -> Self {
+        self.clone()
+    }
+}
+
+impl Iterator for Names {
+    type Item = Protocol;
+
+    fn next(&mut self) -> Option<Protocol> {
+        let protocol = *Protocol::ALL.get(self.0.trailing_zeros() as usize)?;
+        self.0 &= self.0 - 1;
+        Some(protocol)
     }
 }
 

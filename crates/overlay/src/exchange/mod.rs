@@ -13,7 +13,7 @@ pub use wire::unprefixed;
 
 use crate::address::is_circuit;
 use crate::service::{Bounds, Service};
-use handler::{Handler, Told};
+use handler::{Handler, Names, Told};
 use libp2p::core::Endpoint;
 use libp2p::core::transport::PortUse;
 use libp2p::swarm::behaviour::ConnectionClosed;
@@ -24,6 +24,8 @@ use libp2p::swarm::{
 };
 use libp2p::{Multiaddr, PeerId};
 use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::{Context, Poll};
 use tokio::sync::oneshot;
 
@@ -59,6 +61,40 @@ impl Protocol {
 
     fn index(self) -> usize {
         Self::ALL.iter().position(|one| *one == self).expect("all of them are there")
+    }
+
+    const fn is_service(self) -> bool {
+        matches!(self, Self::Service(_))
+    }
+}
+
+const _: () = assert!(Protocol::ALL.len() <= u8::BITS as usize, "a bit for each");
+
+/// The protocols that a node speaks to those who ask. Each connection looks at it when a stream comes in, and tells the other end of
+/// a change when it next has something to do.
+#[derive(Debug, Clone)]
+struct Spoken(Arc<AtomicU8>);
+
+impl Default for Spoken {
+    /// Those that need no server.
+    fn default() -> Self {
+        let names = Protocol::ALL.into_iter().filter(|protocol| !protocol.is_service());
+        Self(Arc::new(AtomicU8::new(names.map(|protocol| Names::one(protocol).0).sum())))
+    }
+}
+
+impl Spoken {
+    fn names(&self) -> Names {
+        Names(self.0.load(Ordering::Relaxed))
+    }
+
+    fn set(&self, protocol: Protocol, spoken: bool) {
+        let Names(bit) = Names::one(protocol);
+        if spoken {
+            self.0.fetch_or(bit, Ordering::Relaxed);
+        } else {
+            self.0.fetch_and(!bit, Ordering::Relaxed);
+        }
     }
 }
 
@@ -126,10 +162,16 @@ pub(crate) struct Exchange {
     /// Requests to nodes that are being dialled.
     waiting: HashMap<PeerId, Vec<Question>>,
     events: VecDeque<ToSwarm<Event, Question>>,
+    spoken: Spoken,
     next: u64,
 }
 
 impl Exchange {
+    /// Whether a service is spoken from now on. Who asks for one that is not learns so at once.
+    pub(crate) fn speak(&mut self, service: Service, spoken: bool) {
+        self.spoken.set(Protocol::Service(service), spoken);
+    }
+
     /// Sends a request to a node, which is dialled if need be, at these addresses and those that other behaviours know.
     pub(crate) fn ask(
         &mut self,
@@ -169,7 +211,7 @@ impl Exchange {
                 asked.over = Some(connection);
             }
         }
-        Handler::new(questions)
+        Handler::new(questions, self.spoken.clone())
     }
 
     fn answered(&mut self, id: AskId, answer: Result<Vec<u8>, Unanswered>) {

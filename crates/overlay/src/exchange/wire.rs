@@ -3,6 +3,9 @@
 use futures::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use std::io;
 
+/// Bytes that go out together with the length: with it and the name of the protocol they fit into one frame of yamux.
+const JOINED: usize = 15 * 1024;
+
 /// Bytes behind their length, an unsigned LEB128 of at most four bytes.
 pub(super) async fn read_prefixed<T: AsyncRead + Unpin>(io: &mut T, limit: usize) -> io::Result<Vec<u8>> {
     let invalid = |text: String| io::Error::new(io::ErrorKind::InvalidData, text);
@@ -38,10 +41,13 @@ pub(super) async fn write_prefixed<T: AsyncWrite + Unpin>(io: &mut T, bytes: &[u
         let text = format!("{} bytes; the limit is {limit}", bytes.len());
         return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
     }
-    let mut prefix = Vec::with_capacity(4);
-    push_length(&mut prefix, bytes.len());
-    io.write_all(&prefix).await?;
-    io.write_all(bytes).await
+    // What is short goes out with its length, in one frame; what is long is not copied whole.
+    let (with_length, rest) = bytes.split_at(bytes.len().min(JOINED));
+    let mut first = Vec::with_capacity(4 + with_length.len());
+    push_length(&mut first, bytes.len());
+    first.extend_from_slice(with_length);
+    io.write_all(&first).await?;
+    io.write_all(rest).await
 }
 
 pub(crate) fn push_length(out: &mut Vec<u8>, mut len: usize) {

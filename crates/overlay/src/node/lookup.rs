@@ -5,7 +5,7 @@ use crate::store::{now, wire_expiry};
 use crate::table::Giver;
 use crate::{Lookup, NodeId, OverlayError, RecordKey};
 use libp2p::PeerId;
-use libp2p::kad::{self, KBucketKey, PeerRecord, QueryId, QueryStats, Quorum, Record};
+use libp2p::kad::{self, KBucketKey, PeerRecord, QueryId, QueryStats, Record};
 use std::time::Instant;
 
 /// The answers to one lookup so far. libp2p checks none of them.
@@ -21,6 +21,8 @@ pub(super) struct Gathering {
     /// Of the peer that gave the best first.
     hops: usize,
     liars: Vec<NodeId>,
+    /// As many as end a lookup agree, near the key.
+    sure: bool,
 }
 
 impl Gathering {
@@ -33,8 +35,9 @@ impl Gathering {
         self.started
     }
 
-    pub(super) fn has_answer(&self) -> bool {
-        self.best.is_some()
+    /// Whether enough of those who should know say the same.
+    pub(super) fn is_sure(&self) -> bool {
+        self.sure
     }
 
     /// Weighs one valid answer; `peer` is `None` for this node's own store.
@@ -86,9 +89,9 @@ impl Node {
             invalid: 0,
             hops: 0,
             liars: Vec::new(),
+            sure: false,
         };
         let id = self.kad().get_record(key.to_bytes().into());
-        self.swarm.behaviour_mut().kad.trails.follow(id);
         self.track(id, Purpose::Lookup(gathering));
     }
 
@@ -106,8 +109,10 @@ impl Node {
                 tracing::debug!(peer = ?found.peer, %refusal, "a peer answered with a bad record");
                 gathering.invalid += 1;
                 let key = gathering.key;
+                // Once for a lookup, however often it begins anew.
                 if let Some(peer) = found.peer
                     && refusal.is_fault(|now| key.validate(&value, now), now())
+                    && !gathering.liars.contains(&NodeId(peer))
                 {
                     gathering.liars.push(NodeId(peer));
                     self.store().blame(peer, Offence::InvalidAnswer);
@@ -119,14 +124,11 @@ impl Node {
             return;
         }
         // Those on the way to the key have nothing to keep under it: who of them answers may well lie.
-        let target = target(gathering.key);
-        let agreed = gathering.agreed.clone();
-        let own = *self.swarm.local_peer_id();
-        let reach = self.swarm.behaviour_mut().kad.neighbourhood(own);
-        let near = |peer: &PeerId| KBucketKey::from(*peer).distance(&target).ilog2().is_none_or(|bits| bits <= reach);
-        if agreed.iter().filter(|peer| near(peer)).count() >= self.limits.agree
-            && let Some(mut query) = self.kad().query_mut(&id)
-        {
+        if self.swarm.behaviour_mut().kad.near(&target(gathering.key), &gathering.agreed) < self.limits.agree {
+            return;
+        }
+        gathering.sure = true;
+        if let Some(mut query) = self.kad().query_mut(&id) {
             query.finish();
         }
     }
@@ -139,7 +141,7 @@ impl Node {
         lacking: impl Iterator<Item = PeerId>,
         stats: &QueryStats,
     ) {
-        let Gathering { key, reply, started, best, agreed, stale, invalid, hops, liars } = gathering;
+        let Gathering { key, reply, started, best, agreed, stale, invalid, hops, liars, sure: _ } = gathering;
         let (asked, answered) = (stats.num_requests() as usize, stats.num_successes() as usize);
         if best.is_none() && answered == 0 && self.swarm.connected_peers().next().is_none() {
             let _ = reply.send(Err(OverlayError::Offline));
@@ -165,7 +167,7 @@ impl Node {
                     publisher: None,
                     expires: Some(wire_expiry(valid, now())),
                 };
-                let id = self.kad().put_record_to(record, wanting.into_iter(), Quorum::All);
+                let id = self.put_to(record, wanting);
                 self.track(id, Purpose::Repair);
             }
         }

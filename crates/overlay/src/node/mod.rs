@@ -23,6 +23,7 @@ use crate::record::Namespace;
 use crate::service::{Incoming, Service};
 use crate::set::SetKey;
 use crate::store::Store;
+use crate::trail::Wants;
 use crate::{
     Address, Listed, Lookup, NodeId, OverlayConfig, OverlayError, Peer, Published, RecordKey, Status, transport,
 };
@@ -296,7 +297,17 @@ impl Node {
 
     /// Remembers what a query is for.
     fn track(&mut self, id: QueryId, purpose: Purpose) {
-        self.queries.insert(id, Query::new(purpose, 0));
+        self.track_again(id, purpose, 0);
+    }
+
+    fn track_again(&mut self, id: QueryId, purpose: Purpose, tries: u8) {
+        let trails = &mut self.swarm.behaviour_mut().kad.trails;
+        match purpose {
+            Purpose::Lookup(_) => trails.follow(id, Wants::Record),
+            Purpose::Storing(_) | Purpose::Repair => {} // see `put_to`
+            _ => trails.follow(id, Wants::Nearest),
+        }
+        self.queries.insert(id, Query::new(purpose, tries));
     }
 
     fn is_busy(&self) -> Option<OverlayError> {
@@ -310,6 +321,7 @@ impl Node {
         self.finish_stalled(now);
         self.finish_stalled_sets(now);
         self.unsubscribe_gone();
+        self.close_services();
         self.joining_tick(now);
         self.reach_tick(now);
         if now >= self.republish_at {
@@ -348,7 +360,7 @@ impl Node {
             if let Purpose::Lookup(gathering) = &query.purpose {
                 let (last, long) = (query.tries + 1 >= TRIES, now.duration_since(query.began) >= all / 4);
                 // With an answer too: while fewer agree than end a lookup, they may be those that have an old record.
-                query.cut = long && !last;
+                query.cut = long && !last && !gathering.is_sure();
                 // All tries together have the time of one.
                 over |= query.cut || now.duration_since(gathering.started()) >= all;
             }
@@ -460,8 +472,8 @@ impl Node {
         }
     }
 
-    /// Makes a query again that found nothing because most of those whom it asked took too long, or that was cut. By then they
-    /// are connected or known to be gone, and it is known how long the others take.
+    /// Makes a query again that found nothing, or nothing sure, because most of those whom it asked took too long, or that was
+    /// cut. By then they are connected or known to be gone, and it is known how long the others take.
     fn unless_again(&mut self, query: Query, result: &QueryResult, stats: &kad::QueryStats) -> Option<Purpose> {
         let Query { purpose, tries, cut, .. } = query;
         let nobody = match result {
@@ -470,22 +482,24 @@ impl Node {
             _ => false,
         };
         let (key, record) = match &purpose {
-            Purpose::Lookup(gathering) if cut || !gathering.has_answer() => (gathering.key().to_bytes(), true),
+            Purpose::Lookup(gathering) if !gathering.is_sure() => (gathering.key().to_bytes(), true),
             Purpose::Nearest(publishing) if nobody => (publishing.key().to_bytes(), false),
             Purpose::SetNearest(job) if nobody => (job.key().to_bytes(), false),
             _ => return Some(purpose),
         };
         // Whoever waits for it has a time of their own.
-        let early = stats.duration().is_some_and(|took| took < self.limits.query_timeout / 8);
-        let slow = stats.num_failures() >= stats.num_successes();
+        let all = self.limits.query_timeout;
+        let early = match &purpose {
+            Purpose::Lookup(gathering) => gathering.started().elapsed() < all / 4,
+            _ => stats.duration().is_some_and(|took| took < all / 8),
+        };
+        let silent = stats.num_requests() - stats.num_successes();
+        let slow = silent >= stats.num_successes().max(1);
         if !(cut || early && slow) || tries + 1 >= TRIES || self.routable() == 0 {
             return Some(purpose);
         }
         let id = if record { self.kad().get_record(key.into()) } else { self.kad().get_closest_peers(key) };
-        if record {
-            self.swarm.behaviour_mut().kad.trails.follow(id);
-        }
-        self.queries.insert(id, Query::new(purpose, tries + 1));
+        self.track_again(id, purpose, tries + 1);
         None
     }
 

@@ -3,7 +3,7 @@ use crate::store::{now, wire_expiry};
 use crate::table::Giver;
 use crate::{OverlayError, Published, RecordKey};
 use libp2p::PeerId;
-use libp2p::kad::{Quorum, Record};
+use libp2p::kad::{QueryId, Quorum, Record};
 use std::time::Instant;
 
 /// A record on its way to the peers nearest to its key. Nobody waits for a republished one.
@@ -118,7 +118,14 @@ impl Node {
             expires: Some(wire_expiry(&valid, now())),
         };
         // All of them: less would end the put before the others have been counted. See `finish_stalled`.
-        let id = self.kad().put_record_to(record, peers.into_iter(), Quorum::All);
+        let id = self.put_to(record, peers);
         self.track(id, Purpose::Storing(publishing));
+    }
+
+    /// Sends a record to these peers.
+    pub(super) fn put_to(&mut self, record: Record, peers: Vec<PeerId>) -> QueryId {
+        let id = self.kad().put_record_to(record, peers.iter().copied(), Quorum::All);
+        self.swarm.behaviour_mut().kad.trails.follow_put(id, peers.into_iter());
+        id
     }
 }

@@ -77,6 +77,7 @@ impl Node {
             Err(OverlayError::Taken { service: service.protocol() })
         } else {
             self.desk.servers.insert(service, server);
+            self.swarm.behaviour_mut().exchange.speak(service, true);
             Ok(())
         };
         let _ = reply.send(served);
@@ -117,7 +118,7 @@ impl Node {
         let _ = asked.reply.send(Err(failure(asked.peer, error, self.link_is_down())));
     }
 
-    /// A request that nobody serves, or that comes too fast, is let go: its stream closes.
+    /// A request that nobody serves any more, or that comes too fast, is let go: its stream closes.
     fn on_request(&mut self, service: Service, peer: PeerId, request: Vec<u8>, answer: oneshot::Sender<Vec<u8>>) {
         // Pieces of contents have their own bound, the streams of a connection: they are many, and cheap.
         let limited = self.store().scores.is_limited(&peer, Instant::now());
@@ -136,6 +137,13 @@ impl Node {
         let answered = Arc::clone(&self.desk.answered);
         if server.try_send(Incoming { from: NodeId(peer), request, service, answer, answered }).is_err() {
             self.desk.let_go += 1;
+        }
+    }
+
+    /// Services that nobody serves any more are not spoken any more.
+    pub(super) fn close_services(&mut self) {
+        for (service, _) in self.desk.servers.extract_if(.., |_, server| server.is_closed()) {
+            self.swarm.behaviour_mut().exchange.speak(service, false);
         }
     }
 }

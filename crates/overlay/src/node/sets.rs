@@ -243,10 +243,19 @@ impl Node {
             },
             // A client is nobody's holder, and answers that it has nothing.
             SetRequest::List { .. } if !self.store().keeps() => SetAnswer::Entries(Vec::new()),
-            SetRequest::List { key } => SetAnswer::Entries(self.store().entries(&key)),
+            SetRequest::List { key } => SetAnswer::Entries(self.told_entries(&key)),
         };
         // Whoever asked may have gone.
         let _ = reply.send(answer.to_bytes());
+    }
+
+    /// Own entries are told only where this node keeps those of others too, like own records.
+    fn told_entries(&mut self, key: &SetKey) -> Vec<Vec<u8>> {
+        if self.swarm.behaviour_mut().kad.keeps(&key.to_bytes()) {
+            self.store().entries(key)
+        } else {
+            self.store().entries_of_others(key)
+        }
     }
 
     pub(super) fn on_set_answered(&mut self, peer: PeerId, id: AskId, answer: Result<Vec<u8>, Unanswered>) {

@@ -61,7 +61,17 @@ impl Store {
 
     /// What is held under a key, what ranks highest first.
     pub(crate) fn entries(&self, key: &SetKey) -> Vec<Vec<u8>> {
-        let mut entries: Vec<&Entry> = self.sets.entries(key, now()).collect();
+        self.entries_but(key, None)
+    }
+
+    /// Those that others gave this node to keep.
+    pub(crate) fn entries_of_others(&self, key: &SetKey) -> Vec<Vec<u8>> {
+        self.entries_but(key, Some(Giver::Own))
+    }
+
+    fn entries_but(&self, key: &SetKey, but: Option<Giver>) -> Vec<Vec<u8>> {
+        let entries = self.sets.entries(key, now());
+        let mut entries: Vec<&Entry> = entries.filter(|entry| Some(entry.giver) != but).collect();
         entries.sort_by_key(|entry| std::cmp::Reverse(entry.facts.rank));
         entries.into_iter().map(|entry| entry.value.clone()).collect()
     }

@@ -1,8 +1,12 @@
 use super::*;
 use proptest::prelude::*;
 
+fn peer_id(number: u8) -> PeerId {
+    crate::NodeId::from_seed(&[number; 32]).0
+}
+
 fn peer(number: u8) -> Giver {
-    Giver::Peer(crate::NodeId::from_seed(&[number; 32]).0)
+    Giver::Peer(peer_id(number))
 }
 
 fn held(slot: u8, sequence: u64, expires: u64, giver: Giver) -> Held {
@@ -11,6 +15,7 @@ fn held(slot: u8, sequence: u64, expires: u64, giver: Giver) -> Held {
         value: vec![slot, sequence as u8],
         valid: Valid { sequence, expires: Timestamp(expires) },
         giver,
+        given: false,
     }
 }
 
@@ -49,6 +54,31 @@ fn when_full_the_expired_go_first_and_then_the_farthest() {
         assert_eq!(table.iter().any(|held| table.distance(&held.key) == farthest), !nearer);
         assert_eq!(table.len(Namespace::Mailbox), 3);
     }
+}
+
+#[test]
+fn who_gives_the_same_again_is_noted() {
+    let mut table = table(10, 1);
+    let now = Timestamp(0);
+    let again = |table: &mut Table, slot: u8, giver| {
+        let Held { key, value, .. } = held(slot, 1, 100, giver);
+        table.again(&key, &value, giver, now)
+    };
+    let how =
+        |table: &Table, slot: u8| table.get(&RecordKey::mailbox([slot; 32]), now).map(|held| (held.giver, held.given));
+    assert!(!again(&mut table, 1, Giver::Own), "nothing is there");
+    table.admit(held(1, 1, 100, Giver::Own), now).unwrap();
+    assert!(again(&mut table, 1, Giver::Own));
+    assert_eq!(how(&table, 1), Some((Giver::Own, false)));
+    assert!(again(&mut table, 1, peer(1)));
+    assert_eq!((how(&table, 1), table.held_from(&peer_id(1))), (Some((Giver::Own, true)), 0));
+
+    // What a peer gave first is the owner's from then on, and counts for that peer no more.
+    table.admit(held(2, 1, 100, peer(1)), now).unwrap();
+    assert!(again(&mut table, 2, Giver::Own));
+    assert_eq!((how(&table, 2), table.held_from(&peer_id(1))), (Some((Giver::Own, true)), 0));
+    assert!(table.admit(held(3, 1, 100, peer(1)), now).is_ok(), "there is room for one of it");
+    assert!(!again(&mut table, 4, peer(1)) && !table.again(&held(1, 2, 100, peer(1)).key, b"other", peer(1), now));
 }
 
 #[test]

@@ -25,7 +25,7 @@ async fn a_node_answers_what_it_serves_and_nothing_else() {
     let (one, other) = (start(peer(1, &[])).await, start(peer(2, &[])).await);
     let served = at(&one).await;
     let before = other.ask(&served, Service::Content, vec![1]).await;
-    assert!(matches!(before, Err(OverlayError::NoAnswer { .. })), "nobody serves it: {before:?}");
+    assert!(matches!(before, Err(OverlayError::NotServed { .. })), "nobody serves it: {before:?}");
     for service in Service::ALL {
         echo(&one, service).await;
         assert!(matches!(one.serve(service).await, Err(OverlayError::Taken { .. })));

@@ -18,8 +18,10 @@ const JOINING: usize = 8;
 /// Nodes that a new one is told of.
 const ENTRANCES: usize = 3;
 const PATIENCE: Duration = Duration::from_secs(120);
-/// How long a connection without use lasts.
+/// How long a connection without use lasts, and how often one is tried out: a machine that holds the nodes of all has no time for
+/// thousands of pings a second.
 const IDLE: Duration = Duration::from_secs(60);
+const PING: Duration = Duration::from_secs(60);
 /// Puts of one profile until one is stored.
 const TRIES: usize = 10;
 
@@ -88,7 +90,7 @@ pub(crate) async fn run(plan: Plan, say: impl Fn(&str)) -> Report {
     machine.fall_silent();
     rows.push(network.look_up("30% silent, 10% lie").await);
     say(&rows[2].to_string());
-    rows.push(network.churn().await);
+    rows.push(network.churn(&say).await);
     say(&rows[3].to_string());
     rows.push(network.look_up("after it").await);
     say(&rows[4].to_string());
@@ -101,7 +103,7 @@ fn config(plan: &Plan, seed: [u8; 32], entrances: Vec<Address>) -> OverlayConfig
     // Owners put their profiles again as many times faster as the hour is shorter. Connections end sooner too, but not as much:
     // a machine that holds everybody has no time for more.
     let republish = limits.republish.div_f64(plan.factor());
-    let limits = Limits { republish, idle: IDLE, ..limits };
+    let limits = Limits { republish, idle: IDLE, ping: PING, ..limits };
     OverlayConfig {
         listen: vec!["/memory/0".parse().expect("an address")],
         limits,
@@ -252,7 +254,7 @@ impl Network {
     }
 
     /// Half of the honest nodes that are left go, half of them without a word, and as many new ones come.
-    async fn churn(&mut self) -> Row {
+    async fn churn(&mut self, say: &impl Fn(&str)) -> Row {
         let steps = self.plan.steps;
         let leaving = self.alive().len() / 2 - self.doomed.iter().map(|(_, nodes)| nodes.len()).sum::<usize>();
         let mut row = Row::new(self.plan.peers, "half replaced");
@@ -266,14 +268,18 @@ impl Network {
                 machine.fall_silent();
             }
             let goers = leaving * (step + 1) / steps - leaving * step / steps;
+            let mut going = JoinSet::new();
             for _ in 0..goers.min(self.lasting.len() - came - 1) {
                 // The newcomers are at the end, and stay.
                 let at = self.rng.random_range(0..self.lasting.len() - came);
                 let node = self.lasting.remove(at);
-                // Its connections close; an error means that this took it longer than it should.
-                let _ = node.shutdown().await;
-                gone += 1;
+                going.spawn(async move {
+                    // Its connections close; an error means that this took it longer than it should.
+                    let _ = node.shutdown().await;
+                });
             }
+            gone += going.join_all().await.len();
+            let left = began.elapsed();
             let mut known = Vec::new();
             for node in self.lasting.sample(&mut self.rng, ENTRANCES * 4) {
                 known.extend(node.status().await.expect("it runs").listen);
@@ -289,6 +295,11 @@ impl Network {
                 self.lasting.push(joined.expect("no panic"));
                 came += 1;
             }
+            say(&format!(
+                "step {} of {steps}: {gone} left in {left:.1?} and as many came, in {:.1?} in all; so far {row}",
+                step + 1,
+                began.elapsed(),
+            ));
             tokio::time::sleep((self.plan.hour / steps as u32).saturating_sub(began.elapsed())).await;
         }
         row

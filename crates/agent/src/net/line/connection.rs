@@ -6,7 +6,6 @@ use crate::clock;
 use crate::event::{Event, Road, Step, Unreached};
 use crate::net::link::{Ended, ToLink, carry, path_of};
 use crate::net::prove::{Proved, Side};
-use crate::net::road;
 use pumasi_crypto::hash::Digest;
 use pumasi_identity::SignedProfile;
 use pumasi_rt::Instant;
@@ -197,8 +196,8 @@ impl Line {
         let (reply, taken) = oneshot::channel();
         let input = Input::Profile { profile: Box::new(profile.clone()), reply };
         if self.shared.inputs.send(input).await.is_ok() && matches!(taken.await, Ok(Ok(_))) {
-            self.race.set_endpoint(road::endpoint_of(&profile).is_some());
             self.them = profile;
+            self.race.set_endpoint(self.endpoint().is_some());
         }
     }
 

@@ -295,10 +295,15 @@ impl Line {
         self.drain().await;
     }
 
+    /// The endpoint of their profile. It would see from where it is asked.
+    fn endpoint(&self) -> Option<String> {
+        if self.shared.ice.hides() { None } else { road::endpoint_of(&self.them) }
+    }
+
     /// Begins a race, and looks where their node is while the offer is being made.
     fn look_for_node(&mut self, attempt: u64) {
         (self.racing, self.at) = (attempt, None);
-        let endpoint = road::endpoint_of(&self.them).is_some();
+        let endpoint = self.endpoint().is_some();
         self.race = Race::new(self.shared.streams.is_some(), endpoint);
         if let Some(streams) = self.shared.streams.clone() {
             let (records, keys, them) = (self.shared.records.clone(), self.shared.keys.clone(), self.them.clone());

@@ -84,7 +84,7 @@ impl Line {
     }
 
     fn ask_endpoint(&mut self, offer: SignedSignal) {
-        let Some(url) = road::endpoint_of(&self.them) else { return };
+        let Some(url) = self.endpoint() else { return };
         self.tell(Event::Step { peer: self.peer(), step: Step::Waiting, road: Some(Road::Endpoint) });
         let token = self.shared.tokens.get(&self.peer()).cloned();
         let (client, me) = (self.shared.client.clone(), self.shared.profile.clone());
@@ -145,7 +145,7 @@ impl Line {
         if news && !matches!(why, RoadClosed::Unannounced | RoadClosed::Gone) {
             let host = match road {
                 Road::Stream => self.at.as_ref().map(At::node),
-                _ => road::endpoint_of(&self.them).map(|url| road::host_of(&url)),
+                _ => self.endpoint().map(|url| road::host_of(&url)),
             };
             self.tell(Event::FellBack { peer: self.peer(), from: road, host: host.unwrap_or_default(), why });
         }

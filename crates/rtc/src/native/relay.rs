@@ -108,6 +108,7 @@ impl Relay {
         if server.transport == Transport::Udp {
             let socket = UdpSocket::bind(address::any(remote)).await.map_err(unreachable)?;
             socket.connect(remote).await.map_err(unreachable)?;
+            socket.writable().await.map_err(unreachable)?; // as in `Sockets::bind`
             let local = socket.local_addr().map_err(unreachable)?;
             return Ok((Io::Datagrams(socket), local));
         }

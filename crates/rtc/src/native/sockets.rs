@@ -59,6 +59,8 @@ impl Sockets {
     /// Opens a UDP socket on an address of this machine.
     pub(crate) async fn bind(&mut self, ip: IpAddr) -> io::Result<SocketAddr> {
         let socket = UdpSocket::bind(SocketAddr::new(ip, 0)).await?;
+        // Until the runtime has heard so, `send` would drop everything, and ICE says it again after a quarter of a second.
+        socket.writable().await?;
         let address = socket.local_addr()?;
         self.bases.push(Base { socket, address, errors: 0 });
         Ok(address)
@@ -165,4 +167,22 @@ fn poll_relay(relay: &mut Relay, cx: &mut Context<'_>, buffer: &mut [u8]) -> Pol
         (RelayEvent::Datagram(..), None) => Arrival::RelayFailed(local, ServerFailure::Refused),
         (RelayEvent::Failed(why), _) => Arrival::RelayFailed(local, why),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// On one thread, so that nothing but the code itself waits for the runtime to hear of the new socket.
+    #[tokio::test]
+    async fn what_is_sent_at_once_is_not_dropped() {
+        let other = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        other.set_read_timeout(Some(std::time::Duration::from_secs(5))).unwrap();
+        let mut sockets = Sockets::default();
+        let address = sockets.bind([127, 0, 0, 1].into()).await.unwrap();
+        sockets.send(address, other.local_addr().unwrap(), b"at once");
+        let mut buffer = [0; 64];
+        let (length, source) = other.recv_from(&mut buffer).unwrap();
+        assert_eq!((&buffer[..length], source), (b"at once".as_slice(), address));
+    }
 }

@@ -3,6 +3,7 @@
 //! The engine's one rule: after every change of it, `poll_output` is drained to its timeout before the next change.
 
 mod clock;
+mod early;
 mod messages;
 mod restart;
 mod shared;
@@ -19,6 +20,7 @@ use str0m::{Event, IceConnectionState, Input, Output, Rtc};
 use tokio::sync::{mpsc, oneshot};
 
 use self::clock::{FLUSH, FLUSH_STEP, KEEP_BINDING, Phase};
+use self::early::{Datagram, Early};
 use self::messages::Flight;
 use super::gather::{Gathered, Local};
 use super::path::PathWatch;
@@ -72,6 +74,7 @@ pub(crate) struct Driver {
     bindings: Vec<(SocketAddr, SocketAddr)>,
     refresh: Instant,
     path: PathWatch,
+    early: Early,
     phase: Phase,
     connect_timeout: Duration,
     give_up_after: Duration,
@@ -117,6 +120,7 @@ impl Driver {
             bindings: gathered.bindings,
             refresh: now + KEEP_BINDING,
             path: PathWatch::new(gathered.reflexive),
+            early: Early::default(),
             phase: Phase::Offered,
             connect_timeout: config.connect_timeout,
             give_up_after: config.give_up_after,
@@ -258,6 +262,10 @@ impl Driver {
         let Ok(receive) = Receive::new(Protocol::Udp, source, destination, datagram) else { return };
         let input = Input::Receive(now, receive);
         if !self.rtc.accepts(&input) {
+            let securing = matches!(self.phase, Phase::Checking(_) | Phase::Securing(_));
+            if securing && !stun::is_stun(datagram) {
+                self.early.keep(source, destination, datagram);
+            }
             return;
         }
         self.last_heard = now;
@@ -276,11 +284,23 @@ impl Driver {
         }
     }
 
+    /// Feeds the engine one of those that came too early, if it takes one now.
+    fn input_early(&mut self) -> bool {
+        let (rtc, now) = (&self.rtc, Instant::now());
+        let welcome = |early: &Datagram| early.input(now).is_some_and(|input| rtc.accepts(&input));
+        let Some(datagram) = self.early.take(welcome) else { return false };
+        if let Some(input) = datagram.input(now) {
+            self.input(input);
+        }
+        true
+    }
+
     /// Does what the engine wants done; gives the moment at which it wants to be called again.
     fn drain(&mut self) -> Result<Instant, CloseReason> {
         let now = Instant::now();
         loop {
             match self.rtc.poll_output() {
+                Ok(Output::Timeout(_)) if self.input_early() => {}
                 Ok(Output::Timeout(at)) => return Ok(at),
                 Ok(Output::Transmit(transmit)) => {
                     let source = transmit.source;
@@ -312,6 +332,7 @@ impl Driver {
                 if let Phase::Checking(deadline) | Phase::Securing(deadline) = self.phase {
                     self.phase = Phase::Opening(deadline);
                 }
+                self.early.clear();
             }
             Event::ChannelOpen(id, label) => self.channel_opened(id, &label)?,
             Event::ChannelData(data) => self.channel_data(&data)?,

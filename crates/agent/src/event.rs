@@ -167,6 +167,8 @@ pub enum Unreached {
     NoAnswer,
     /// Nobody answered, and nobody else does: this machine has no address, or its link is down.
     Offline,
+    /// Only relays are to be used, and none is known or answers.
+    NoRelay,
     /// They answered that they do not want to.
     Refused,
     /// They answered, and no pair of addresses worked.

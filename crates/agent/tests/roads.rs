@@ -191,6 +191,24 @@ async fn who_uses_relays_only_calls_by_the_mailbox_alone_and_tells_nobody_where_
     assert_eq!(change, Change::Accepted { owed: "12000".into() });
     assert!(turn.stats().relayed_bytes > 0);
     assert!(shop.agent.whereabouts(&alice_did).await.is_none(), "it was to tell everybody, but for the relays");
+
+    // Without a relay it goes nowhere, and says why.
+    let ice = IceServers { relay_only: true, ..IceServers::default() };
+    let carol = person_with(folder.path(), "carol", Config { ice, ..Config::default() }).await;
+    let carol = start(carol, &net, Entry::Client).await;
+    carol.meet(carol.look_up(&shop.did).await.unwrap()).await.unwrap();
+    let mut events = carol.events();
+    carol.pay(Order::new(shop.did, krw(1_000), "")).await.unwrap();
+    let unreached = async {
+        loop {
+            match events.recv().await.unwrap() {
+                Event::Unreachable { why, .. } => return why,
+                Event::Connected { path, .. } => panic!("{path:?}"),
+                other => println!("{other:?}"),
+            }
+        }
+    };
+    assert_eq!(tokio::time::timeout(PATIENCE, unreached).await.unwrap(), Unreached::NoRelay);
 }
 
 #[tokio::test(flavor = "multi_thread")]

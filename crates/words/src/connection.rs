@@ -122,6 +122,8 @@ pub enum Trouble<'a> {
     },
     /// Our own link is down.
     Offline,
+    /// Only relays may be used, and there is none.
+    NoRelay,
     /// Nobody has a profile for this DID.
     NoProfile {
         /// Whose.
@@ -165,6 +167,9 @@ impl Say for Trouble<'_> {
             Self::Offline => say!(lang,
                 ko: "이 컴퓨터가 네트워크에 닿지 않아요. 적어 둔 것은 그대로 있고, 연결되면 이어서 해요.";
                 en: "This machine does not reach the network. What is written down stays and goes on once it does."),
+            Self::NoRelay => say!(lang,
+                ko: "릴레이만 쓰도록(`relay-only`) 정해 두었는데 쓸 수 있는 릴레이가 없어요. 적어 둔 것은 그대로예요. config.toml의 [ice]에 TURN 서버를 적거나 TURN을 켠 노드를 기다려 주세요.";
+                en: "Only relays may be used (`relay-only`), and none is known or answers. What is written down stays. Name a TURN server under [ice] in config.toml, or wait for a node that offers one."),
             Self::NoProfile { name } => say!(lang,
                 ko: "네트워크에 {} 님의 프로필이 없어요. 상대가 `pumasi listen`을 켠 뒤에 다시 해 주세요.", plain(name);
                 en: "The network has no profile of {}. Try again once they run `pumasi listen`.", plain(name)),

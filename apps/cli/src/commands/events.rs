@@ -81,6 +81,7 @@ pub(crate) async fn tell(context: &mut Context, agent: &Agent, names: &Names, ev
                 }
                 Unreached::NotProven => Trouble::NotProven { name },
                 Unreached::Offline => Trouble::Offline,
+                Unreached::NoRelay => Trouble::NoRelay,
                 _ => Trouble::NoAnswer { name, waited: *took },
             });
             match why {

@@ -62,7 +62,7 @@ fn closed(why: RoadClosed) -> Trouble {
 fn unreached(why: Unreached) -> Trouble {
     match why {
         Unreached::Refused => Trouble::NoStrangers,
-        Unreached::NoPath => Trouble::NoPath,
+        Unreached::NoPath | Unreached::NoRelay => Trouble::NoPath,
         Unreached::Offline => Trouble::Offline,
         Unreached::NotProven => Trouble::NotProven,
         _ => Trouble::NoAnswer,

@@ -295,6 +295,15 @@ impl Line {
         self.drain().await;
     }
 
+    /// How an attempt ended that did not come as far as trying pairs.
+    fn unreached(&self, error: &ConnectError) -> Unreached {
+        match error {
+            ConnectError::NoLocalCandidates if self.shared.ice.hides() => Unreached::NoRelay,
+            ConnectError::NoLocalCandidates => Unreached::Offline,
+            _ => Unreached::NoPath,
+        }
+    }
+
     /// The endpoint of their profile. It would see from where it is asked.
     fn endpoint(&self) -> Option<String> {
         if self.shared.ice.hides() { None } else { road::endpoint_of(&self.them) }
@@ -345,13 +354,13 @@ impl Line {
             Done::Answering { offer, made: Ok((connecting, sdp)) } => self.answer(&offer, connecting, sdp),
             Done::Answering { offer, made: Err(error) } => {
                 let _ = self.session.reject(&offer, nonce(), RejectReason::Incompatible, clock::now());
-                self.fail(unreached(&error), error.to_string());
+                self.fail(self.unreached(&error), error.to_string());
             }
             // What follows is of now; an attempt that is over can neither fail nor end the one that came after it.
             Done::Offering { attempt, .. } | Done::Opened { attempt, .. } | Done::Proved { attempt, .. }
                 if attempt != self.attempt => {}
             Done::Offering { made: Ok(offering), .. } => self.dial(offering),
-            Done::Offering { made: Err(error), .. } => self.fail(unreached(&error), error.to_string()),
+            Done::Offering { made: Err(error), .. } => self.fail(self.unreached(&error), error.to_string()),
             Done::Opened { attempt, side, link: Ok(link) } => {
                 self.step(Step::Proving);
                 let (shared, them) = (self.shared.clone(), self.them.clone());
@@ -414,14 +423,6 @@ impl Line {
             };
             let _ = events.send(Event::Step { peer, step, road: None });
         })
-    }
-}
-
-/// How an attempt ended that did not come as far as trying pairs.
-fn unreached(error: &ConnectError) -> Unreached {
-    match error {
-        ConnectError::NoLocalCandidates => Unreached::Offline,
-        _ => Unreached::NoPath,
     }
 }
 

@@ -4,9 +4,9 @@
 //! cargo bench -p pumasi-agent --bench roads
 //! ```
 //!
-//! One payee is reached over a relay only, of the nodes of the network. The payer starts anew for each channel, so nothing is known but the DID and the address book; the clock runs from the
-//! order to the open, proven channel, and joining the network is not counted. The roads take turns, so that a busy moment
-//! of the machine hits all of them.
+//! One payee is reached over a relay only, of the nodes of the network. The payer starts anew for each channel, so nothing is
+//! known but the DID and the address book; the clock runs from the order to the open, proven channel, and joining the network is
+//! not counted. The roads take turns, so that a busy moment of the machine hits all of them.
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a bench prints its figures, and ends at what goes wrong")]
 
 #[path = "../tests/common/mod.rs"]

@@ -54,12 +54,9 @@ pub(crate) async fn enter_as(
             ..OverlayConfig::peer(seed, bootstrap)
         },
     };
-    if entry == Entry::Server {
-        match &options.listen {
-            Some(listen) => overlay.listen = parse_all(listen)?,
-            None if !config.listen.is_empty() => overlay.listen = parse_all(&config.listen)?,
-            None => {}
-        }
+    let configured = Some(&config.listen).filter(|listen| !listen.is_empty());
+    if let (Entry::Server, Some(listen)) = (entry, options.listen.as_ref().or(configured)) {
+        overlay.listen = parse_all(listen)?;
     }
     overlay.known_peers = remembered;
     overlay.limits.own_records = OWN_RECORDS;
